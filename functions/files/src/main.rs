@@ -1,0 +1,3 @@
+//! Lambda entry point for the files function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Lambda entry point for the records function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Lambda entry point for the rest function.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Lambda entry point for the schedule function.
+
+fn main() {}

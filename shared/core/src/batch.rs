@@ -1,0 +1,142 @@
+//! Records travelling together, and what became of them.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Value};
+
+/// Most records in one batch.
+pub const MAX_RECORDS: usize = 1000;
+
+/// One record: as the source gave it before `transform`, as the target gets it after.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Line, row or index in the place that [`Batch::origin`] names, from 1; 0 when unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub line: u64,
+    /// Names the record in the target. Set by `transform`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Tells older from newer. Set by `transform`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Value>,
+    /// The source says that the record is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// The record itself.
+    pub value: Value,
+}
+
+/// At most [`MAX_RECORDS`] records travelling together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Number of the batch within its run, from 0: the same on every repeat.
+    pub seq: u64,
+    /// Where the records were read: a file, a URL without its query, a table.
+    pub origin: String,
+    /// What earlier stages counted of this batch.
+    pub counts: Counts,
+    /// How long earlier stages took, in milliseconds.
+    pub timings: Timings,
+    /// The records.
+    pub records: Vec<Record>,
+}
+
+impl Batch {
+    /// Hashes what is in the batch, so that a repeat with other records is not taken for the same.
+    pub fn digest(&self) -> Digest {
+        let mut text = String::new();
+        for record in &self.records {
+            crate::json::write(&record.value, &mut text);
+            text.push('\n');
+        }
+        Digest::of(&[self.origin.as_bytes(), text.as_bytes()])
+    }
+}
+
+/// What became of records. Every record read is in exactly one of the other counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Read from the source, unreadable ones included.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub read: u64,
+    /// Left out because an earlier run had them (cursor).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+    /// Left out by a rule of the definition.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ignored: u64,
+    /// In the error log, alone: unreadable, not mappable, not valid, or rejected by the target.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub refused: u64,
+    /// In the error log with their whole batch.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub parked: u64,
+    /// New in the target.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub created: u64,
+    /// Changed in the target.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub updated: u64,
+    /// Removed from the target.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deleted: u64,
+    /// The target has them already, the same.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unchanged: u64,
+    /// Dropped because the target has a newer version.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub stale: u64,
+}
+
+impl Counts {
+    /// Returns how many records reached the target and are now as they should be.
+    pub fn loaded(&self) -> u64 {
+        self.created + self.updated + self.deleted + self.unchanged
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.read += more.read;
+        self.skipped += more.skipped;
+        self.ignored += more.ignored;
+        self.refused += more.refused;
+        self.parked += more.parked;
+        self.created += more.created;
+        self.updated += more.updated;
+        self.deleted += more.deleted;
+        self.unchanged += more.unchanged;
+        self.stale += more.stale;
+    }
+}
+
+/// How long each stage worked, in milliseconds, summed over batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timings {
+    /// Reading from the source.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub extract_ms: u64,
+    /// Mapping and validating.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub transform_ms: u64,
+    /// Writing to the target.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub load_ms: u64,
+}
+
+impl AddAssign for Timings {
+    fn add_assign(&mut self, more: Self) {
+        self.extract_ms += more.extract_ms;
+        self.transform_ms += more.transform_ms;
+        self.load_ms += more.load_ms;
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}

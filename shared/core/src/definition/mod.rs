@@ -1,0 +1,130 @@
+//! What a user writes: integrations and connections.
+//!
+//! The types are the schema: unknown keys are refused, and `ferrule schema` prints what they say.
+//! Settings that belong to a connector stay an [`Object`] here; the connector's own types read them.
+
+mod limits;
+mod mapping;
+mod source;
+mod trigger;
+
+pub use limits::{Action, ErrorRule, Limits, Rate, Retry, StatusMatch, Then};
+pub use mapping::{Check, Column, Kind, Mapping, Rule};
+pub use source::{Cursor, CursorKind, Mode, Output, Source};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+pub use trigger::{Expect, Missed, ScheduleTrigger, Trigger, WebhookTrigger};
+
+use crate::{Name, Object, Value};
+
+/// The only version of the definition format so far.
+pub const API_VERSION: &str = "ferrule/v1";
+
+/// Who a document is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// Unique within the tenant and the kind.
+    pub name: Name,
+    /// Team or person to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// One sentence on what it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// Trigger, source, map, validate, output, errors, limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Integration {
+    /// `ferrule/v1`
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `Integration`
+    pub kind: String,
+    /// Name and owner.
+    pub metadata: Metadata,
+    /// What starts a run. Without it, only a person or the API does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// Where records come from. Absent when the trigger brings them (a webhook).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Column by column, what the target gets. Absent: records pass unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<Mapping>,
+    /// What a mapped record must fulfil.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validate: Vec<Check>,
+    /// Where records go.
+    pub output: Output,
+    /// What an answer of the source or target means; first match wins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorRule>,
+    /// When failed work is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// Calls, batch size, concurrency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// Raise an alarm when this long passes without a successful run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+    /// Examples that `ferrule check` runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<Example>,
+}
+
+/// A connector, its settings and its limits ("our production ServiceNow").
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    /// `ferrule/v1`
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `Connection`
+    pub kind: String,
+    /// Name and owner.
+    pub metadata: Metadata,
+    /// Which connector serves it: the name of a folder in `functions/`.
+    pub connector: Name,
+    /// The connector's own settings. Never a secret.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub settings: Object,
+    /// Limits shared by every integration that uses this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// A record in, and what must come out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// What it shows.
+    pub name: String,
+    /// A record as the source gives it.
+    pub given: Value,
+    /// The mapped record; absent keys are not compared. Absent when it must be refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Value>,
+    /// The code with which it must be refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// What is wrong with a definition, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Path within the document, such as `source.cursor.kind`.
+    pub path: String,
+    /// Line in the text, from 1; 0 when unknown.
+    pub line: u32,
+    /// Column in the text, from 1; 0 when unknown.
+    pub column: u32,
+    /// What is wrong and what was expected.
+    pub message: String,
+    /// A likely intended spelling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}

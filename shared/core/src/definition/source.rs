@@ -1,0 +1,198 @@
+//! Where records come from and where they go. Keys that belong to a connector are kept for it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{Name, Object, Value, duration::Span as Duration};
+
+/// Where records come from: a connection, an optional cursor, and the connector's own keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// The connection to read.
+    pub connection: Name,
+    /// How only changed records are found. Absent: every run reads everything.
+    pub cursor: Option<Cursor>,
+    /// The keys that the connector reads.
+    pub settings: Object,
+}
+
+/// How only changed records are found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Path of the field that grows with every change, such as `.sys_updated_at`.
+    pub field: String,
+    /// How two values of it compare.
+    #[serde(default)]
+    pub kind: CursorKind,
+    /// `strptime` format of a datetime. ISO 8601 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// IANA zone of a datetime without offset. UTC when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Each run reads this far back behind the last one, and leaves out what it has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Duration>,
+    /// Path of a field that tells records with the same value apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tie_break: Option<String>,
+}
+
+/// How two cursor values compare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CursorKind {
+    /// As points in time.
+    #[default]
+    Datetime,
+    /// As numbers.
+    Number,
+    /// As text, character by character.
+    Text,
+}
+
+/// Where records go: a connection, a mode, and the connector's own keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The connection to write.
+    pub connection: Name,
+    /// What happens to a record that is already there.
+    pub mode: Mode,
+    /// Path of the field (of the mapped record) that names a record.
+    pub key: Option<String>,
+    /// Path (in the mapped record, else in the source record) of the version: older is dropped.
+    pub version: Option<String>,
+    /// The keys that the connector reads.
+    pub settings: Object,
+}
+
+/// What happens to a record that is already there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Insert it, or update the one with the same key.
+    #[default]
+    Upsert,
+    /// Add it, always.
+    Insert,
+    /// Update the one with the same key; refuse it when there is none.
+    Update,
+    /// Remove the one with the same key.
+    Delete,
+}
+
+fn take<T: de::DeserializeOwned, E: de::Error>(
+    object: &mut Object,
+    key: &'static str,
+) -> Result<Option<T>, E> {
+    object
+        .remove(key)
+        .map(|value| value.to().map_err(|error| E::custom(format!("{key}: {error}"))))
+        .transpose()
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut settings = Object::deserialize(deserializer)?;
+        let connection = take(&mut settings, "connection")?
+            .ok_or_else(|| de::Error::missing_field("connection"))?;
+        let cursor = take(&mut settings, "cursor")?;
+        Ok(Self { connection, cursor, settings })
+    }
+}
+
+impl<'de> Deserialize<'de> for Output {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut settings = Object::deserialize(deserializer)?;
+        Ok(Self {
+            connection: take(&mut settings, "connection")?
+                .ok_or_else(|| de::Error::missing_field("connection"))?,
+            mode: take(&mut settings, "mode")?.unwrap_or_default(),
+            key: take(&mut settings, "key")?,
+            version: take(&mut settings, "version")?,
+            settings,
+        })
+    }
+}
+
+fn put<E: serde::ser::Error>(
+    object: &mut Object,
+    key: &'static str,
+    thing: &impl Serialize,
+) -> Result<(), E> {
+    match Value::of(thing).map_err(E::custom)? {
+        Value::Null => {}
+        value => object.insert(key, value),
+    }
+    Ok(())
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = Object::new();
+        put(&mut all, "connection", &self.connection)?;
+        put(&mut all, "cursor", &self.cursor)?;
+        for (key, value) in self.settings.iter() {
+            all.insert(key, value.clone());
+        }
+        all.serialize(serializer)
+    }
+}
+
+impl Serialize for Output {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = Object::new();
+        put(&mut all, "connection", &self.connection)?;
+        put(&mut all, "mode", &self.mode)?;
+        put(&mut all, "key", &self.key)?;
+        put(&mut all, "version", &self.version)?;
+        for (key, value) in self.settings.iter() {
+            all.insert(key, value.clone());
+        }
+        all.serialize(serializer)
+    }
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct SourceSchema {
+    /// The connection to read.
+    connection: Name,
+    /// How only changed records are found. Absent: every run reads everything.
+    cursor: Option<Cursor>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct OutputSchema {
+    /// The connection to write.
+    connection: Name,
+    /// What happens to a record that is already there.
+    #[serde(default)]
+    mode: Mode,
+    /// Path of the field (of the mapped record) that names a record.
+    key: Option<String>,
+    /// Path (in the mapped record, else in the source record) of the version: older is dropped.
+    version: Option<String>,
+}
+
+impl JsonSchema for Source {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Source".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        SourceSchema::json_schema(generator)
+    }
+}
+
+impl JsonSchema for Output {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Output".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        OutputSchema::json_schema(generator)
+    }
+}

@@ -1,0 +1,22 @@
+//! The pure part of Ferrule: types, definitions, mapping, expressions, validation, failures,
+//! cursors. No AWS, no HTTP, no clock, no randomness.
+
+mod batch;
+mod cursor;
+pub mod definition;
+pub mod duration;
+mod envelope;
+mod failure;
+pub mod json;
+mod name;
+pub mod path;
+mod run;
+mod value;
+
+pub use batch::{Batch, Counts, MAX_RECORDS, Record, Timings};
+pub use cursor::{CursorState, Mark, Selector};
+pub use envelope::{Check, Envelope, Message, Note, Page, TARGET_BYTES, Task, VERSION, cut};
+pub use failure::{Failure, Next, SCHEDULE, Trace};
+pub use name::{BadName, Digest, Name, RunId, Tenant};
+pub use run::{Checkpoint, Progress, Run, RunState};
+pub use value::{Number, Object, Value};

@@ -1,0 +1,138 @@
+//! Names that people choose, and ids that are derived. Each is its own type, so that one cannot
+//! stand where another belongs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a name: use 1 to 63 lowercase letters, digits, - or _, starting with a letter or digit"
+)]
+pub struct BadName(String);
+
+fn checked(text: String) -> Result<Box<str>, BadName> {
+    let first = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if first && text.len() <= 63 && text.chars().all(rest) {
+        Ok(text.into())
+    } else {
+        Err(BadName(text))
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Checks the text: 1 to 63 of `a-z`, `0-9`, `-`, `_`, not starting with a sign.
+            pub fn new(text: impl Into<String>) -> Result<Self, BadName> {
+                checked(text.into()).map(Self)
+            }
+
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadName;
+
+            fn try_from(text: String) -> Result<Self, BadName> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$"
+                })
+            }
+        }
+    };
+}
+
+name! {
+    /// Whose data it is. First argument of every store call, first part of every key.
+    Tenant
+}
+name! {
+    /// Names an integration, a connection, a connector or a table within its tenant.
+    Name
+}
+
+/// One execution of an integration. Sorts by start time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(Box<str>);
+
+impl RunId {
+    /// Takes the text of an id: made by the store, or derived from a delivery.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Content address: the first 32 hex digits of a SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(Box<str>);
+
+impl Digest {
+    /// Hashes `parts`; where one ends is part of the hash.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        use sha2::{Digest as _, Sha256};
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let hex: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+        Self(hex.into())
+    }
+
+    /// Returns the hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
