@@ -85,9 +85,10 @@ impl Decimal {
             (true, true) => Ordering::Equal,
             (true, false) => Ordering::Less,
             (false, true) => Ordering::Greater,
-            (false, false) => {
-                self.magnitude().cmp(&other.magnitude()).then_with(|| self.digits.cmp(&other.digits))
-            }
+            (false, false) => self
+                .magnitude()
+                .cmp(&other.magnitude())
+                .then_with(|| self.digits.cmp(&other.digits)),
         }
     }
 
@@ -209,7 +210,8 @@ pub(crate) fn compare(left: &Number, right: &Number) -> Ordering {
 
 fn sum(left: &[u8], right: &[u8]) -> Vec<u8> {
     let len = left.len().max(right.len()) + 1;
-    let digit = |digits: &[u8], at: usize| digits.len().checked_sub(at + 1).map_or(0, |i| digits[i]);
+    let digit =
+        |digits: &[u8], at: usize| digits.len().checked_sub(at + 1).map_or(0, |i| digits[i]);
     let mut carry = 0;
     let mut digits: Vec<u8> = (0..len)
         .map(|at| {
@@ -224,7 +226,8 @@ fn sum(left: &[u8], right: &[u8]) -> Vec<u8> {
 
 /// `larger` minus `smaller`.
 fn difference(larger: &[u8], smaller: &[u8]) -> Vec<u8> {
-    let digit = |digits: &[u8], at: usize| digits.len().checked_sub(at + 1).map_or(0, |i| digits[i]);
+    let digit =
+        |digits: &[u8], at: usize| digits.len().checked_sub(at + 1).map_or(0, |i| digits[i]);
     let mut borrow = 0;
     let mut digits: Vec<u8> = (0..larger.len())
         .map(|at| {

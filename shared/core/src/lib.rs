@@ -3,13 +3,16 @@
 
 mod batch;
 mod cursor;
+mod decimal;
 pub mod definition;
 pub mod duration;
 mod envelope;
+pub mod expr;
 mod failure;
 pub mod json;
 mod name;
 pub mod path;
+pub mod redact;
 mod run;
 mod value;
 
