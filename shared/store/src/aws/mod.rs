@@ -1,0 +1,85 @@
+//! The implementation on AWS. Nothing here is touched before its first use: making a store needs
+//! no network, no credentials and no runtime.
+
+mod bucket;
+mod cache;
+mod dynamo;
+mod failure;
+mod retry;
+mod secrets;
+mod sqs;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use tokio::sync::OnceCell;
+
+pub use bucket::Bucket;
+pub use dynamo::Dynamo;
+pub use secrets::SecretsManager;
+pub use sqs::Sqs;
+
+use crate::{Clock, Places, Store};
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long a call may take with all its attempts.
+const CALL: Duration = Duration::from_secs(20);
+
+impl Store {
+    /// Makes a store in AWS. Looks nothing up: region, credentials and endpoint are found at the
+    /// first call, each client is made at its first call.
+    pub fn aws(places: &Places, time_scale: u32) -> Self {
+        let session = Session::new(places.endpoint.clone());
+        let clock = Clock::System;
+        let tables = Dynamo::new(session.clone(), &places.stack, clock.clone());
+        let secrets = SecretsManager::new(session.clone(), &places.stage, clock.clone());
+        Self {
+            tables: crate::Tables::Aws(tables),
+            queues: crate::Queues::Aws(Sqs::new(session.clone(), &places.queue_prefix)),
+            secrets: crate::Secrets::Aws(secrets),
+            payloads: crate::Payloads::Aws(Bucket::new(session, &places.payload_bucket)),
+            clock,
+            time_scale,
+        }
+    }
+}
+
+/// What all clients share: region, credentials, connections. Looked up once, at the first call.
+#[derive(Debug, Clone)]
+struct Session {
+    endpoint: Option<String>,
+    config: Arc<OnceCell<SdkConfig>>,
+}
+
+impl Session {
+    fn new(endpoint: Option<String>) -> Self {
+        Self { endpoint, config: Arc::default() }
+    }
+
+    async fn config(&self) -> &SdkConfig {
+        self.config.get_or_init(|| load(self.endpoint.clone())).await
+    }
+}
+
+/// Loads what the SDK finds in the environment. The retries start at 50 ms: the SDK's own first
+/// wait of up to a second suits control planes, not tables.
+async fn load(endpoint: Option<String>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(5)
+        .with_initial_backoff(Duration::from_millis(50))
+        .with_max_backoff(Duration::from_secs(3));
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts.build())
+        .retry_config(retries);
+    match endpoint {
+        Some(endpoint) => loader.endpoint_url(endpoint).load().await,
+        None => loader.load().await,
+    }
+}

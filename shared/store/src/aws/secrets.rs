@@ -1,0 +1,162 @@
+//! Secrets in Secrets Manager.
+
+use std::sync::Arc;
+
+use aws_sdk_secretsmanager::{
+    Client,
+    operation::{get_secret_value::GetSecretValueError, put_secret_value::PutSecretValueError},
+};
+use ferrule_core::{Failure, Name, Tenant};
+use tokio::sync::OnceCell;
+use tracing::warn;
+
+use super::{
+    Session,
+    cache::{Cache, Cached},
+    failure::Call,
+};
+use crate::{Clock, Secret};
+
+/// The secrets of one stage.
+#[derive(Debug, Clone)]
+pub struct SecretsManager {
+    session: Session,
+    client: Arc<OnceCell<Client>>,
+    stage: Arc<str>,
+    clock: Clock,
+    cache: Cache,
+}
+
+impl SecretsManager {
+    /// Takes the stage in secret names, and the clock that the cache goes by.
+    pub(super) fn new(session: Session, stage: &str, clock: Clock) -> Self {
+        let cache = Cache::default();
+        Self { session, client: Arc::default(), stage: stage.into(), clock, cache }
+    }
+
+    /// Reads a secret, from the cache unless `fresh` is asked for. Several that ask at once wait
+    /// for one answer.
+    pub async fn read(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        connection: &Name,
+        fresh: bool,
+    ) -> Result<Option<Secret>, Failure> {
+        let name = self.name(owner, tenant, connection);
+        let asked_at = self.clock.now_ms();
+        let slot = self.cache.slot(&name);
+        let mut cached = slot.lock().await;
+        let now = self.clock.now_ms();
+        let known = cached
+            .as_ref()
+            .filter(|known| if fresh { known.answers(asked_at) } else { known.is_fresh(now) });
+        if let Some(known) = known {
+            return Ok(known.secret.clone());
+        }
+        match self.fetch(&name).await {
+            Ok(secret) => {
+                *cached = Some(Cached::new(secret.clone(), self.clock.now_ms()));
+                Ok(secret)
+            }
+            Err(failure) if fresh => Err(failure),
+            Err(failure) => self.stale(cached.as_mut(), failure),
+        }
+    }
+
+    /// Writes a new version when `expected` is the current one, or when nothing is expected.
+    ///
+    /// Secrets Manager has no conditional write: between the look and the write somebody else can
+    /// write, and loses. Whoever passes `expected` holds a lease on the connection meanwhile.
+    pub async fn write(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        connection: &Name,
+        body: &str,
+        expected: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let name = self.name(owner, tenant, connection);
+        let slot = self.cache.slot(&name);
+        let mut cached = slot.lock().await;
+        if expected.is_some() {
+            let current = self.fetch(&name).await?;
+            let version = current.as_ref().map(|secret| secret.version.as_str());
+            if version != expected {
+                *cached = Some(Cached::new(current, self.clock.now_ms()));
+                return Ok(false);
+            }
+        }
+        let version = match self.put(&name, body).await? {
+            Some(version) => version,
+            None if expected.is_some() => return Ok(false),
+            None => self.create(&name, body).await?,
+        };
+        *cached = Some(Cached::new(Some(Secret::new(version, body)), self.clock.now_ms()));
+        Ok(true)
+    }
+
+    /// Serves what is known while Secrets Manager cannot be reached.
+    fn stale(
+        &self,
+        cached: Option<&mut Cached>,
+        failure: Failure,
+    ) -> Result<Option<Secret>, Failure> {
+        let now = self.clock.now_ms();
+        let is_passing = matches!(failure, Failure::Unavailable { .. });
+        match cached.filter(|known| is_passing && known.is_usable(now)) {
+            Some(known) => {
+                warn!(%failure, "serving a cached secret");
+                known.tried(now);
+                Ok(known.secret.clone())
+            }
+            None => Err(failure),
+        }
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Option<Secret>, Failure> {
+        let call = Call { service: "secretsmanager", action: "GetSecretValue", place: name };
+        let answer = match self.client().await.get_secret_value().secret_id(name).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match error.as_service_error() {
+                    Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+                    _ => Err(call.failure(&error)),
+                };
+            }
+        };
+        let Some(body) = answer.secret_string else {
+            return Err(Failure::invalid(format!("the secret {name} holds bytes instead of text")));
+        };
+        Ok(Some(Secret::new(answer.version_id.unwrap_or_default(), body)))
+    }
+
+    /// Writes a new version and returns its id; `None` when there is no such secret. The SDK keeps
+    /// one `ClientRequestToken` over its retries, so that a lost answer makes no second version.
+    async fn put(&self, name: &str, body: &str) -> Result<Option<String>, Failure> {
+        let call = Call { service: "secretsmanager", action: "PutSecretValue", place: name };
+        let put = self.client().await.put_secret_value().secret_id(name).secret_string(body);
+        match put.send().await {
+            Ok(answer) => Ok(answer.version_id),
+            Err(error) => match error.as_service_error() {
+                Some(PutSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+                _ => Err(call.failure(&error)),
+            },
+        }
+    }
+
+    async fn create(&self, name: &str, body: &str) -> Result<String, Failure> {
+        let call = Call { service: "secretsmanager", action: "CreateSecret", place: name };
+        let create = self.client().await.create_secret().name(name).secret_string(body);
+        let answer = create.send().await.map_err(|error| call.failure(&error))?;
+        Ok(answer.version_id.unwrap_or_default())
+    }
+
+    async fn client(&self) -> &Client {
+        self.client.get_or_init(async || Client::new(self.session.config().await)).await
+    }
+
+    fn name(&self, owner: &Name, tenant: &Tenant, connection: &Name) -> String {
+        format!("ferrule/{}/{owner}/{tenant}/{connection}", self.stage)
+    }
+}

@@ -1,0 +1,136 @@
+//! Queues in SQS.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
+use ferrule_core::Failure;
+use tokio::sync::OnceCell;
+
+use super::{
+    Session,
+    failure::Call,
+    retry::{Attempt, until_done},
+};
+use crate::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, rules};
+
+/// Most entries of one call.
+const MAX_ENTRIES: usize = 10;
+
+/// Sends to the queues of functions.
+#[derive(Debug, Clone)]
+pub struct Sqs {
+    session: Session,
+    client: Arc<OnceCell<Client>>,
+    queue_prefix: Arc<str>,
+}
+
+impl Sqs {
+    /// Takes the queues' URLs up to the function's name.
+    pub(super) fn new(session: Session, queue_prefix: &str) -> Self {
+        Self { session, client: Arc::default(), queue_prefix: queue_prefix.into() }
+    }
+
+    /// Sends messages to the queue of `function`. Nothing is sent when SQS would refuse one for
+    /// its size or characters; when a later call fails, what was sent before stays sent.
+    pub async fn send(&self, function: &str, messages: Vec<Outgoing>) -> Result<(), Failure> {
+        messages.iter().try_for_each(rules::check_message)?;
+        let url = format!("{}{function}", self.queue_prefix);
+        let call = Call { service: "sqs", action: "SendMessage", place: function };
+        for batch in batches(messages) {
+            until_done(call, batch, |left| self.send_batch(call, &url, left)).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_batch(
+        &self,
+        call: Call<'_>,
+        url: &str,
+        mut messages: Vec<Outgoing>,
+    ) -> Result<Attempt<(), Outgoing>, Failure> {
+        let entries = messages.iter().enumerate().map(|(at, message)| entry(at, message));
+        let entries = entries.collect::<Result<_, _>>()?;
+        let batch = self.client().await.send_message_batch().queue_url(url);
+        let answer = batch.set_entries(Some(entries)).send().await;
+        let answer = answer.map_err(|error| call.failure(&error))?;
+        if let Some(refused) = answer.failed.iter().find(|entry| entry.sender_fault) {
+            let reason = format!("{}: {}", refused.code, refused.message().unwrap_or_default());
+            return Err(Failure::rejected("sqs", reason));
+        }
+        let failed: Vec<usize> =
+            answer.failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
+        let mut at = 0..;
+        messages.retain(|_| at.next().is_some_and(|at| failed.contains(&at)));
+        Ok(Attempt { done: Vec::new(), left: messages })
+    }
+
+    async fn client(&self) -> &Client {
+        self.client.get_or_init(async || Client::new(self.session.config().await)).await
+    }
+}
+
+fn entry(at: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, Failure> {
+    SendMessageBatchRequestEntry::builder()
+        .id(at.to_string())
+        .message_body(&message.body)
+        .delay_seconds(delay_secs(message.delay))
+        .build()
+        .map_err(|error| Failure::invalid(error.to_string()))
+}
+
+/// Rounds up: a message must not come before its time.
+fn delay_secs(delay: Duration) -> i32 {
+    let secs = delay.min(MAX_DELAY).as_millis().div_ceil(1000);
+    i32::try_from(secs).unwrap_or(0)
+}
+
+/// Cuts messages into what one call takes: 10 entries, and the size of the largest message.
+fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
+    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+    let mut size_bytes = 0;
+    for message in messages {
+        size_bytes += message.body.len();
+        match batches.last_mut() {
+            Some(last) if last.len() < MAX_ENTRIES && size_bytes <= MAX_MESSAGE_BYTES => {
+                last.push(message);
+            }
+            _ => {
+                size_bytes = message.body.len();
+                batches.push(vec![message]);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(bodies: &[usize]) -> Vec<usize> {
+        let message = |&size: &usize| Outgoing { body: "x".repeat(size), delay: Duration::ZERO };
+        batches(bodies.iter().map(message).collect()).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn sends_at_most_ten_messages_a_call() {
+        assert_eq!(sizes(&[1; 10]), [10]);
+        assert_eq!(sizes(&[1; 21]), [10, 10, 1]);
+        assert!(sizes(&[]).is_empty());
+    }
+
+    #[test]
+    fn sends_exactly_one_mebibyte_a_call_and_not_one_byte_more() {
+        let half = MAX_MESSAGE_BYTES / 2;
+        assert_eq!(sizes(&[half, half]), [2]);
+        assert_eq!(sizes(&[half, half + 1]), [1, 1]);
+        assert_eq!(sizes(&[MAX_MESSAGE_BYTES, 1, MAX_MESSAGE_BYTES - 1, 1]), [1, 2, 1]);
+    }
+
+    #[test]
+    fn rounds_delays_up_and_cuts_them_to_fifteen_minutes() {
+        let secs = |millis| delay_secs(Duration::from_millis(millis));
+        assert_eq!([0, 1, 1000, 1001].map(secs), [0, 1, 1, 2]);
+        assert_eq!([899_001, 900_000, 900_001, u64::MAX].map(secs), [900; 4]);
+    }
+}

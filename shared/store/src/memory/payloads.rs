@@ -1,0 +1,29 @@
+//! Payloads in memory.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use ferrule_core::{Failure, Tenant};
+
+use super::lock;
+
+/// Payloads by tenant and key.
+#[derive(Debug, Clone, Default)]
+pub struct Payloads {
+    bodies: Arc<Mutex<HashMap<(Tenant, String), Vec<u8>>>>,
+}
+
+impl Payloads {
+    /// Stores `body`; the same key is overwritten.
+    pub fn put(&self, tenant: &Tenant, key: &str, body: Vec<u8>) -> Result<(), Failure> {
+        lock(&self.bodies).insert((tenant.clone(), key.to_owned()), body);
+        Ok(())
+    }
+
+    /// Reads what was stored.
+    pub fn get(&self, tenant: &Tenant, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(lock(&self.bodies).get(&(tenant.clone(), key.to_owned())).cloned())
+    }
+}
