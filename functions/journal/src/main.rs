@@ -1,3 +1,15 @@
-//! Lambda entry point for the journal function.
+//! Lambda entry point for the journal stage.
 
-fn main() {}
+use std::sync::Arc;
+
+use ferrule_lambda::{Runner, Settings, run_queue};
+use ferrule_store::Definitions;
+use journal::Journal;
+
+#[tokio::main]
+async fn main() -> Result<(), ferrule_lambda::Error> {
+    ferrule_lambda::init();
+    let store = Settings::from_env().store();
+    let definitions = Arc::new(Definitions::new(store.clone()));
+    run_queue(Runner::new(Journal::new(store.clone()), store, definitions)).await
+}

@@ -1,1 +1,179 @@
-//! transform.
+#![doc = include_str!("../README.md")]
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use ferrule_core::{
+    Batch, Counts, Digest, Envelope, Failure, Message, Note, Record, Task, Tenant,
+    engine::{Engine, Refusal, Verdict},
+};
+use ferrule_lambda::Stage;
+use ferrule_store::{Affected, Definitions, ErrorRow, ErrorState, Store, fresh};
+
+/// Engines kept compiled; beyond, all are forgotten and compiled again.
+const MOST_ENGINES: usize = 200;
+
+type Engines = HashMap<(Tenant, Digest), Arc<Engine>>;
+
+/// The transform stage: maps and validates a batch, and sends it to the target.
+#[derive(Debug)]
+pub struct Transform {
+    store: Store,
+    definitions: Arc<Definitions>,
+    engines: Mutex<Engines>,
+}
+
+impl Transform {
+    /// Wires the stage to the store.
+    pub fn new(store: Store, definitions: Arc<Definitions>) -> Self {
+        Self { store, definitions, engines: Mutex::default() }
+    }
+
+    async fn transform(&self, envelope: &Envelope, batch: Batch) -> Result<(), Failure> {
+        let started = Instant::now();
+        let engine = self.engine(envelope).await?;
+        let (mut mapped, refused) = map_batch(&engine, batch);
+        mapped.timings.transform_ms += millis(started.elapsed());
+        let rows: Vec<ErrorRow> =
+            refused.iter().map(|refused| self.error_row(envelope, &mapped, refused)).collect();
+        self.store.log_errors(&envelope.tenant, &rows).await?;
+        if let Some(fatal) = refused.iter().find(|refused| refused.refusal.fails_run) {
+            let reason = format!("{}: {}", fatal.refusal.code, fatal.refusal.message);
+            return self.note(envelope, &mapped, Some(reason)).await;
+        }
+        if mapped.records.is_empty() {
+            return self.note(envelope, &mapped, None).await;
+        }
+        let target = self.target(envelope).await?;
+        self.store.send_task(&target, envelope, Task::Load(mapped)).await
+    }
+
+    async fn target(&self, envelope: &Envelope) -> Result<String, Failure> {
+        let integration = self.definitions.of(envelope).await?;
+        let name = &integration.output.connection;
+        let connection = self.definitions.connection(&envelope.tenant, name).await?;
+        Ok(connection.connector.to_string())
+    }
+
+    async fn note(
+        &self,
+        envelope: &Envelope,
+        batch: &Batch,
+        failed: Option<String>,
+    ) -> Result<(), Failure> {
+        let mut counts = batch.counts;
+        if failed.is_some() {
+            counts.ignored += batch.records.len() as u64;
+        }
+        let note = Note::Batch { seq: batch.seq, counts, timings: batch.timings, failed };
+        self.store.send_task("journal", &fresh(envelope), Task::Note(note)).await
+    }
+
+    /// Compiles a definition once.
+    async fn engine(&self, envelope: &Envelope) -> Result<Arc<Engine>, Failure> {
+        let key = (envelope.tenant.clone(), envelope.definition.clone());
+        if let Some(there) = self.engines().get(&key) {
+            return Ok(Arc::clone(there));
+        }
+        let integration = self.definitions.of(envelope).await?;
+        let engine = Engine::compile(&integration).map_err(|problems| {
+            let first = problems.first().map(|p| format!("{}: {}", p.path, p.message));
+            Failure::coded("DEFINITION", first.unwrap_or_default())
+        })?;
+        let engine = Arc::new(engine);
+        let mut engines = self.engines();
+        if engines.len() >= MOST_ENGINES {
+            engines.clear();
+        }
+        engines.insert(key, Arc::clone(&engine));
+        Ok(engine)
+    }
+
+    fn engines(&self) -> std::sync::MutexGuard<'_, Engines> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error_row(&self, envelope: &Envelope, batch: &Batch, refused: &Refused) -> ErrorRow {
+        let Refused { refusal, record } = refused;
+        let raw = record.value.to_string();
+        let id = Digest::of(&[
+            envelope.integration.as_str().as_bytes(),
+            b"transform",
+            refusal.code.as_bytes(),
+            batch.origin.as_bytes(),
+            raw.as_bytes(),
+        ]);
+        ErrorRow {
+            id: id.to_string(),
+            at: self.store.clock.now_ms(),
+            code: refusal.code.clone(),
+            message: refusal.message.clone(),
+            integration: envelope.integration.clone(),
+            run: envelope.run.clone(),
+            definition: envelope.definition.clone(),
+            stage: "transform".into(),
+            attempt: envelope.failures + 1,
+            record: Affected {
+                origin: batch.origin.clone(),
+                line: record.line,
+                key: record.key.clone(),
+                count: 1,
+                excerpt: ferrule_core::excerpt(&record.value),
+            },
+            trace: refusal.field.iter().map(|field| format!("column {field}")).collect(),
+            payload: None,
+            state: ErrorState::Open,
+        }
+    }
+}
+
+impl Stage for Transform {
+    fn name(&self) -> &'static str {
+        "transform"
+    }
+
+    async fn handle(&self, message: Message, _: Duration) -> Result<(), Failure> {
+        match message.task {
+            Task::Transform(batch) => self.transform(&message.envelope, batch).await,
+            _ => Err(Failure::coded("TASK", "transform only takes batches to transform")),
+        }
+    }
+}
+
+/// A record that the definition does not let pass.
+struct Refused {
+    refusal: Refusal,
+    record: Record,
+}
+
+/// Maps every record; one that cannot be mapped stands aside, its neighbours go on.
+fn map_batch(engine: &Engine, batch: Batch) -> (Batch, Vec<Refused>) {
+    let Batch { seq, origin, counts, timings, records } = batch;
+    let mut mapped = Batch { seq, origin, counts, timings, records: Vec::new() };
+    let mut refused = Vec::new();
+    mapped.records.reserve(records.len());
+    for record in records {
+        match engine.apply(&record.value) {
+            Verdict::Mapped(row) => mapped.records.push(Record {
+                line: record.line,
+                key: row.key,
+                version: row.version,
+                deleted: record.deleted,
+                value: row.value,
+            }),
+            Verdict::Ignored => mapped.counts += Counts { ignored: 1, ..Counts::default() },
+            Verdict::Refused(refusal) => {
+                mapped.counts += Counts { refused: 1, ..Counts::default() };
+                refused.push(Refused { refusal, record });
+            }
+        }
+    }
+    (mapped, refused)
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,3 +1,16 @@
-//! Lambda entry point for the transform function.
+//! Lambda entry point for the transform stage.
 
-fn main() {}
+use std::sync::Arc;
+
+use ferrule_lambda::{Runner, Settings, run_queue};
+use ferrule_store::Definitions;
+use transform::Transform;
+
+#[tokio::main]
+async fn main() -> Result<(), ferrule_lambda::Error> {
+    ferrule_lambda::init();
+    let store = Settings::from_env().store();
+    let definitions = Arc::new(Definitions::new(store.clone()));
+    let stage = Transform::new(store.clone(), Arc::clone(&definitions));
+    run_queue(Runner::new(stage, store, definitions)).await
+}

@@ -1,1 +1,115 @@
-//! ferrule-connector.
+//! What a connector is, and how one becomes a Lambda.
+//!
+//! A connector says how to read a page, write a batch and try a credential. Everything around it
+//! (queues, retries, checkpoints, error log, rate limits) is done here, once.
+
+mod context;
+mod http;
+mod ratelimit;
+mod serve;
+pub mod url_guard;
+pub mod xml;
+
+pub use context::{Context, Extract, Health, Load};
+pub use ferrule_core::{Failure, Mark, Name, Object, Record, Tenant, Value};
+pub use ferrule_store::Store;
+pub use ratelimit::{DEFAULT_RATE, Limiter};
+pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+pub use serve::{Handler, serve};
+
+/// An outside system this hub can talk to. Implementors write only what they support.
+pub trait Connector: Send + Sync + 'static {
+    /// Names the function, its queue, its secret prefix and its documentation page.
+    const NAME: &'static str;
+
+    /// Writing a batch twice has the effect and the counts of writing it once, without help.
+    const IDEMPOTENT: bool = false;
+
+    /// What stands under `settings` of a connection. Never a secret.
+    type Settings: DeserializeOwned + JsonSchema + Send + Sync;
+
+    /// What Secrets Manager holds for a connection. Never printed.
+    type Secret: DeserializeOwned + Send + Sync;
+
+    /// What stands under `source` of an integration, beside `connection` and `cursor`.
+    type Source: DeserializeOwned + JsonSchema + Send + Sync;
+
+    /// What stands under `output` of an integration, beside `connection`, `mode`, `key`, `version`.
+    type Target: DeserializeOwned + JsonSchema + Send + Sync;
+
+    /// Fetches one page.
+    ///
+    /// "Could not read" is a [`Failure`], never an empty page.
+    fn extract(
+        &self,
+        _: &Extract<'_, Self>,
+    ) -> impl Future<Output = Result<Fetched, Failure>> + Send {
+        async { Err(Failure::invalid(format!("{} cannot be a source", Self::NAME))) }
+    }
+
+    /// Writes records; fills `done` as it goes, one entry a record.
+    ///
+    /// Entries that are already there are from an earlier delivery of the same batch: leave these
+    /// records alone. On a [`Failure`] the filled entries are kept, and only the rest comes again.
+    /// A process can die between a write and this note of it: look before you write again.
+    fn load(
+        &self,
+        _: &Load<'_, Self>,
+        _done: &mut [Option<Disposition>],
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Err(Failure::invalid(format!("{} cannot be a target", Self::NAME))) }
+    }
+
+    /// Tries the connection: is the host there, are the credentials good?
+    fn check(&self, _: &Context<'_, Self>) -> impl Future<Output = Result<Health, Failure>> + Send;
+}
+
+/// One page from a source.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fetched {
+    /// Where it was read: a file, a URL without its query, a table. Shown in logs.
+    pub origin: String,
+    /// The records, each with its line or index.
+    pub records: Vec<Record>,
+    /// What could not be read as a record, while its neighbours could.
+    pub rejected: Vec<Rejected>,
+    /// Where the next page starts; `None` at the end. A page may be empty and still have a next.
+    pub next: Option<Value>,
+}
+
+/// Something in a source that is not a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejected {
+    /// Line, row or index.
+    pub line: u64,
+    /// Stable upper-case code, such as `CSV_COLUMNS`.
+    pub code: &'static str,
+    /// What is wrong and what was expected, in one sentence.
+    pub message: String,
+    /// The text as it was found, for the error log.
+    pub raw: String,
+}
+
+/// What became of one record in the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is new there.
+    Created,
+    /// It was there and is changed.
+    Updated,
+    /// It was there, the same.
+    Unchanged,
+    /// The target has a newer version; dropped.
+    Stale,
+    /// It is gone.
+    Deleted,
+    /// The target will not have it: it goes to the error log, alone.
+    Refused {
+        /// Stable upper-case code.
+        code: String,
+        /// The target's words, with secrets removed.
+        message: String,
+    },
+}

@@ -1,1 +1,19 @@
-//! ferrule-lambda.
+//! The Lambda glue that every function shares: three doors (queue, API, schedule), settings,
+//! logging, and what happens to work that failed.
+
+mod doors;
+mod park;
+mod runner;
+mod settings;
+
+pub use doors::{run_api, run_queue, run_schedule};
+pub use lambda_http;
+pub use lambda_runtime::Error;
+pub use park::park;
+pub use runner::{Delivered, Runner, Stage};
+pub use settings::Settings;
+
+/// Starts logging. Call it once, first thing in `main`.
+pub fn init() {
+    lambda_runtime::tracing::init_default_subscriber();
+}

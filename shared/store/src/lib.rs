@@ -1,1 +1,77 @@
-//! ferrule-store.
+//! Everything that is kept: tables, queues, secrets, payloads. Tenant first, always.
+//!
+//! Two implementations stand beside each other: AWS, and one in memory (the embedded twin) that
+//! behaves the same. What the hub keeps (runs, definitions, leases, ...) is written once, on top
+//! of their few primitives.
+
+mod audit;
+pub mod aws;
+mod cache;
+mod clock;
+mod definitions;
+mod errors;
+mod keys;
+pub mod memory;
+mod messages;
+mod payload;
+mod queue;
+mod records;
+mod rows;
+mod rules;
+mod runs;
+mod secret;
+mod table;
+
+pub use audit::AuditRow;
+pub use cache::Definitions;
+pub use clock::Clock;
+pub use definitions::{DefinitionKind, Scheduled, Stored, hash_of};
+pub use errors::{Affected, ErrorFilter, ErrorRow, ErrorState};
+pub use keys::{CustomerKey, Role};
+pub use messages::fresh;
+pub use payload::Payloads;
+pub use queue::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Queues};
+pub use records::{Applied, Change, HubRecord, is_older, since_of};
+pub use runs::{NotStarted, Standing, envelope_of};
+pub use secret::{Secret, Secrets};
+pub use table::{Item, MAX_ITEM_BYTES, Query, Rows, Start, Table, Tables, When, Write, Written};
+
+/// Where everything is, for the AWS implementation. Read from the environment by
+/// `ferrule_lambda::Settings`.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Prefix of table names: the stack.
+    pub stack: String,
+    /// Stage in secret names.
+    pub stage: String,
+    /// Queue URLs up to the function's name.
+    pub queue_prefix: String,
+    /// Bucket for payloads.
+    pub payload_bucket: String,
+    /// Where AWS is emulated; `None` leaves it to what the SDK reads (`AWS_ENDPOINT_URL`).
+    pub endpoint: Option<String>,
+}
+
+/// All that is kept, and the clock.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Rows.
+    pub tables: Tables,
+    /// Messages.
+    pub queues: Queues,
+    /// Credentials.
+    pub secrets: Secrets,
+    /// Parked and oversized payloads.
+    pub payloads: Payloads,
+    /// The time.
+    pub clock: Clock,
+    /// Divides every wait and window: 1 in production, more in tests.
+    pub time_scale: u32,
+}
+
+impl Store {
+    /// Returns a wait or window as it is on this stack: divided by the time scale, at least 1 ms.
+    pub fn scaled(&self, wait: std::time::Duration) -> std::time::Duration {
+        (wait / self.time_scale.max(1)).max(std::time::Duration::from_millis(1))
+    }
+}

@@ -1,0 +1,128 @@
+//! The three doors: a queue, an API, a schedule.
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+
+use ferrule_core::Failure;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tracing::error;
+
+use crate::{Delivered, Runner, Stage};
+
+/// Left unused at the end of an invocation, for writing down what was not finished.
+const MARGIN: Duration = Duration::from_secs(3);
+
+/// An SQS event. Bodies are read one by one, so that one bad body costs itself alone.
+#[derive(Debug, Deserialize)]
+pub(crate) struct QueueEvent {
+    #[serde(rename = "Records")]
+    records: Vec<QueueMessage>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueMessage {
+    message_id: String,
+    /// A string from SQS; the object itself in the samples under `events/`.
+    body: Value,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BatchResponse {
+    batch_item_failures: Vec<BatchItemFailure>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchItemFailure {
+    item_identifier: String,
+}
+
+/// Serves a stage from its queue until the sandbox is shut down.
+///
+/// Needs `ReportBatchItemFailures` on the event source mapping.
+pub async fn run_queue<S: Stage>(runner: Runner<S>) -> Result<(), Error> {
+    let runner = Arc::new(runner);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<QueueEvent>| {
+        let runner = Arc::clone(&runner);
+        async move {
+            let time_left = time_left(&event.context);
+            Ok::<_, Error>(run_batch(event.payload, &runner, time_left).await)
+        }
+    }))
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the deadline is given as wall-clock time")]
+fn time_left(context: &lambda_runtime::Context) -> Duration {
+    context
+        .deadline()
+        .duration_since(std::time::SystemTime::now())
+        .unwrap_or_default()
+        .saturating_sub(MARGIN)
+}
+
+/// Handles every message on its own task, so that a panic is one message's problem.
+async fn run_batch<S: Stage>(
+    event: QueueEvent,
+    runner: &Arc<Runner<S>>,
+    time_left: Duration,
+) -> BatchResponse {
+    let mut tasks = JoinSet::new();
+    let mut ids = HashMap::with_capacity(event.records.len());
+    for message in event.records {
+        let runner = Arc::clone(runner);
+        let body = text_of(message.body);
+        let task = tasks.spawn(async move { runner.deliver(&body, time_left).await });
+        ids.insert(task.id(), message.message_id);
+    }
+    let mut response = BatchResponse::default();
+    while let Some(done) = tasks.join_next_with_id().await {
+        let (task, delivered) = match done {
+            Ok(done) => done,
+            Err(broken) => {
+                error!(%broken, "the runner panicked");
+                (broken.id(), Delivered::GiveBack)
+            }
+        };
+        if delivered == Delivered::GiveBack
+            && let Some(item_identifier) = ids.remove(&task)
+        {
+            response.batch_item_failures.push(BatchItemFailure { item_identifier });
+        }
+    }
+    response
+}
+
+fn text_of(body: Value) -> String {
+    match body {
+        Value::String(text) => text,
+        sample => sample.to_string(),
+    }
+}
+
+/// Serves an HTTP API behind API Gateway until the sandbox is shut down.
+pub async fn run_api<S>(app: S) -> Result<(), Error>
+where
+    S: tower_service::Service<lambda_http::Request, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Response: lambda_http::IntoResponse + Send,
+{
+    lambda_http::run(app).await
+}
+
+/// Serves something that is due every so often until the sandbox is shut down.
+pub async fn run_schedule<F, R>(tick: F) -> Result<(), Error>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<(), Failure>>,
+{
+    lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| {
+        let tick = tick();
+        async move { tick.await.map_err(Error::from) }
+    }))
+    .await
+}

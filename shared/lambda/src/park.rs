@@ -1,0 +1,153 @@
+//! Parks work that failed for good: payload kept, error-log row written, journal told.
+
+use ferrule_core::{
+    Batch, Counts, Digest, Failure, Message, Name, Note, RunId, Task, Tenant,
+    definition::{Integration, Then},
+};
+use ferrule_store::{Affected, ErrorRow, ErrorState, Store, fresh};
+use serde::Deserialize;
+
+/// Whose error log takes messages that name no tenant.
+const OPERATOR: &str = "operator";
+
+/// Parks a message: nothing of it is lost, and its run can end.
+pub async fn park(
+    store: &Store,
+    stage: &str,
+    integration: Option<&Integration>,
+    message: &Message,
+    failure: &Failure,
+) -> Result<(), Failure> {
+    if matches!(message.task, Task::Check(_)) {
+        return Ok(());
+    }
+    let envelope = &message.envelope;
+    let text = message.encode()?;
+    let id = Digest::of(&[envelope.run.as_str().as_bytes(), stage.as_bytes(), text.as_bytes()]);
+    let payload = format!("parked/{}/{id}.json", envelope.integration);
+    store.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
+    let row = ErrorRow {
+        id: id.to_string(),
+        at: store.clock.now_ms(),
+        code: failure.code().to_owned(),
+        message: failure.to_string(),
+        integration: envelope.integration.clone(),
+        run: envelope.run.clone(),
+        definition: envelope.definition.clone(),
+        stage: stage.to_owned(),
+        attempt: envelope.failures,
+        record: affected(&message.task),
+        trace: chain(failure, envelope.failures),
+        payload: Some(payload),
+        state: ErrorState::Parked,
+    };
+    store.log_errors(&envelope.tenant, &[row]).await?;
+    let fails_run = integration
+        .and_then(|integration| integration.retry.as_ref())
+        .is_some_and(|retry| retry.then == Then::Fail);
+    match note(&message.task, failure, fails_run) {
+        Some(note) => store.send_task("journal", &fresh(envelope), Task::Note(note)).await,
+        None => Ok(()),
+    }
+}
+
+/// Parks a text that cannot be read as a message.
+pub(crate) async fn park_text(
+    store: &Store,
+    stage: &str,
+    body: &str,
+    failure: &Failure,
+) -> Result<(), Failure> {
+    let head = Head::of(body);
+    let tenant = head.tenant.map_or_else(|| Tenant::new(OPERATOR), Ok);
+    let tenant = tenant.map_err(|e| Failure::invalid(e.to_string()))?;
+    let integration = head.integration.map_or_else(|| Name::new("unknown"), Ok);
+    let integration = integration.map_err(|e| Failure::invalid(e.to_string()))?;
+    let id = Digest::of(&[stage.as_bytes(), body.as_bytes()]);
+    let payload = format!("parked/{stage}/{id}.txt");
+    store.payloads.put(&tenant, &payload, body.as_bytes().to_vec()).await?;
+    let row = ErrorRow {
+        id: id.to_string(),
+        at: store.clock.now_ms(),
+        code: failure.code().to_owned(),
+        message: failure.to_string(),
+        integration,
+        run: head.run.unwrap_or_else(|| RunId::new("")),
+        definition: Digest::of(&[]),
+        stage: stage.to_owned(),
+        attempt: 1,
+        record: Affected { origin: format!("queue {stage}"), count: 1, ..Affected::default() },
+        trace: chain(failure, 1),
+        payload: Some(payload),
+        state: ErrorState::Parked,
+    };
+    store.log_errors(&tenant, &[row]).await
+}
+
+/// Whatever of an envelope can still be read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Head {
+    tenant: Option<Tenant>,
+    integration: Option<Name>,
+    run: Option<RunId>,
+}
+
+impl Head {
+    fn of(body: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Outer {
+            envelope: Head,
+        }
+        serde_json::from_str::<Outer>(body).map(|outer| outer.envelope).unwrap_or_default()
+    }
+}
+
+fn affected(task: &Task) -> Affected {
+    match task {
+        Task::Transform(batch) | Task::Load(batch) => Affected {
+            origin: batch.origin.clone(),
+            line: batch.records.first().map_or(0, |record| record.line),
+            key: batch.records.first().and_then(|record| record.key.clone()),
+            count: batch.records.len() as u64,
+            excerpt: excerpt_of(batch),
+        },
+        Task::Extract(page) => Affected {
+            origin: format!("page {}", page.number),
+            excerpt: ferrule_core::excerpt(&page.position),
+            ..Affected::default()
+        },
+        Task::Note(_) | Task::Check(_) => Affected::default(),
+    }
+}
+
+fn excerpt_of(batch: &Batch) -> String {
+    batch
+        .records
+        .first()
+        .map(|record| ferrule_core::excerpt(&record.value))
+        .unwrap_or_default()
+}
+
+fn chain(failure: &Failure, attempts: u32) -> Vec<String> {
+    vec![failure.to_string(), format!("given up after {attempts} attempts")]
+}
+
+fn note(task: &Task, failure: &Failure, fails_run: bool) -> Option<Note> {
+    match task {
+        Task::Transform(batch) | Task::Load(batch) => {
+            let mut counts = batch.counts;
+            counts += Counts { parked: batch.records.len() as u64, ..Counts::default() };
+            Some(Note::Batch {
+                seq: batch.seq,
+                counts,
+                timings: batch.timings,
+                failed: fails_run.then(|| failure.to_string()),
+            })
+        }
+        Task::Extract(_) => {
+            Some(Note::Failed { code: failure.code().to_owned(), message: failure.to_string() })
+        }
+        Task::Note(_) | Task::Check(_) => None,
+    }
+}

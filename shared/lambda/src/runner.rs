@@ -1,0 +1,192 @@
+//! Runs one message through a stage and turns a [`Failure`] into what happens next.
+//!
+//! Waiting is done by a queue, never by a function. A message that must wait is sent again with a
+//! delay and its attempts counted inside, and the delivered copy is done: only so is waiting for a
+//! rate limit no attempt, and the queue's own receive count stays a backstop for crashes alone
+//! (infra/decisions/0004).
+
+use std::{sync::Arc, time::Duration};
+
+use ferrule_core::{Failure, Message, Next, SCHEDULE, Task};
+use ferrule_store::{Definitions, MAX_DELAY, Store};
+use tracing::{Instrument, error, info_span, warn};
+
+use crate::park;
+
+/// What a rate limit without a hint waits, before scaling.
+const UNHINTED_WAIT: Duration = Duration::from_mins(1);
+
+/// One function's work.
+pub trait Stage: Send + Sync + 'static {
+    /// Names the function and its queue.
+    fn name(&self) -> &str;
+
+    /// Does what a message asks. `time_left` is how long the process may still run.
+    fn handle(
+        &self,
+        message: Message,
+        time_left: Duration,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Takes from a message what an earlier delivery has done already, before it is parked.
+    fn remaining(
+        &self,
+        message: Message,
+    ) -> impl Future<Output = Result<Message, Failure>> + Send {
+        async { Ok(message) }
+    }
+}
+
+/// What became of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// Handled, parked, or sent again for later: the queue may forget it.
+    Done,
+    /// The queue must deliver it again.
+    GiveBack,
+}
+
+/// Runs messages through one stage.
+#[derive(Debug)]
+pub struct Runner<S> {
+    stage: Arc<S>,
+    store: Store,
+    definitions: Arc<Definitions>,
+}
+
+impl<S> Clone for Runner<S> {
+    fn clone(&self) -> Self {
+        Self {
+            stage: Arc::clone(&self.stage),
+            store: self.store.clone(),
+            definitions: Arc::clone(&self.definitions),
+        }
+    }
+}
+
+impl<S: Stage> Runner<S> {
+    /// Wires a stage to the store.
+    pub fn new(stage: S, store: Store, definitions: Arc<Definitions>) -> Self {
+        Self { stage: Arc::new(stage), store, definitions }
+    }
+
+    /// Handles one queue message. Never panics, even when the stage does.
+    pub async fn deliver(&self, body: &str, time_left: Duration) -> Delivered {
+        let message = match self.store.read_message(body).await {
+            Ok(message) => message,
+            Err(failure @ Failure::Invalid { .. }) => return self.unreadable(body, &failure).await,
+            Err(failure) => {
+                warn!(code = failure.code(), %failure, "gave the message back");
+                return Delivered::GiveBack;
+            }
+        };
+        let envelope = &message.envelope;
+        let span = info_span!(
+            "message", tenant = %envelope.tenant, integration = %envelope.integration,
+            run = %envelope.run, failures = envelope.failures
+        );
+        self.deliver_message(message, time_left).instrument(span).await
+    }
+
+    async fn deliver_message(&self, message: Message, time_left: Duration) -> Delivered {
+        let early = message.envelope.not_before - self.store.clock.now_ms();
+        if early > 0 {
+            let wait = Duration::from_millis(early.unsigned_abs());
+            return self.settled(self.send_again(&message, wait).await);
+        }
+        match self.handle(message.clone(), time_left).await {
+            Ok(()) => Delivered::Done,
+            Err(failure) => self.settled(self.decide(message, failure).await),
+        }
+    }
+
+    /// Handles the message on a task of its own, so that a panic is this message's problem.
+    async fn handle(&self, message: Message, time_left: Duration) -> Result<(), Failure> {
+        let stage = Arc::clone(&self.stage);
+        let span = tracing::Span::current();
+        let work = async move { stage.handle(message, time_left).await };
+        match tokio::spawn(work.instrument(span)).await {
+            Ok(outcome) => outcome,
+            Err(broken) => {
+                error!(%broken, "the stage panicked");
+                Err(Failure::unavailable(self.stage.name(), "the function panicked"))
+            }
+        }
+    }
+
+    async fn decide(&self, mut message: Message, failure: Failure) -> Result<(), Failure> {
+        let failure = with_hint(failure, self.store.scaled(UNHINTED_WAIT));
+        let schedule = self.schedule(&message).await?;
+        let failures = message.envelope.failures + 1;
+        let code = failure.code();
+        match failure.next(failures as usize, &schedule) {
+            Next::Wait(wait) => {
+                warn!(code, %failure, wait_ms = wait.as_millis(), "will wait");
+                self.send_again(&message, wait).await
+            }
+            Next::Retry(wait) => {
+                message.envelope.failures = failures;
+                warn!(code, %failure, attempt = failures, wait_ms = wait.as_millis(), "will retry");
+                self.send_again(&message, wait).await
+            }
+            Next::Park => {
+                error!(code, %failure, attempt = failures, "parked");
+                message.envelope.failures = failures;
+                let message = self.stage.remaining(message).await?;
+                let integration = self.definitions.of(&message.envelope).await.ok();
+                park(&self.store, self.stage.name(), integration.as_deref(), &message, &failure)
+                    .await
+            }
+        }
+    }
+
+    /// Returns the waits of the definition in force, scaled.
+    async fn schedule(&self, message: &Message) -> Result<Vec<Duration>, Failure> {
+        let scaled = |wait: Duration| self.store.scaled(wait);
+        if matches!(message.task, Task::Check(_)) {
+            return Ok(Vec::new());
+        }
+        let retry = match self.definitions.of(&message.envelope).await {
+            Ok(integration) => integration.retry.clone(),
+            Err(Failure::Invalid { .. }) => None,
+            Err(failure) => return Err(failure),
+        };
+        Ok(match retry {
+            Some(retry) => retry.schedule.iter().map(|wait| scaled(wait.duration())).collect(),
+            None => SCHEDULE.into_iter().map(scaled).collect(),
+        })
+    }
+
+    async fn send_again(&self, message: &Message, wait: Duration) -> Result<(), Failure> {
+        let mut message = message.clone();
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        message.envelope.not_before = self.store.clock.now_ms().saturating_add(wait_ms);
+        let name = self.stage.name();
+        self.store.send(name, &[message], wait.min(MAX_DELAY)).await
+    }
+
+    async fn unreadable(&self, body: &str, failure: &Failure) -> Delivered {
+        error!(code = failure.code(), %failure, "parked an unreadable message");
+        let parked = park::park_text(&self.store, self.stage.name(), body, failure).await;
+        self.settled(parked)
+    }
+
+    fn settled(&self, outcome: Result<(), Failure>) -> Delivered {
+        match outcome {
+            Ok(()) => Delivered::Done,
+            Err(failure) => {
+                warn!(code = failure.code(), %failure, "gave the message back");
+                Delivered::GiveBack
+            }
+        }
+    }
+}
+
+fn with_hint(failure: Failure, unhinted: Duration) -> Failure {
+    match failure {
+        Failure::Throttled { service, retry_after: None } => {
+            Failure::Throttled { service, retry_after: Some(unhinted) }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,84 @@
+//! Sends and reads the hub's messages; one too big for a queue travels through the payload bucket.
+
+use std::time::Duration;
+
+use ferrule_core::{Digest, Envelope, Failure, Message, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::{Outgoing, Store};
+
+/// Beyond this, the text goes to the payload bucket and the queue gets a pointer.
+const SPILL_BYTES: usize = 900 * 1024;
+
+/// What stands on the queue in place of a message that is too big.
+#[derive(Serialize, Deserialize)]
+struct Pointer {
+    envelope: Envelope,
+    spilled: String,
+    digest: Digest,
+}
+
+impl Store {
+    /// Sends messages to the queue of `function`, not before `delay` has passed.
+    pub async fn send(
+        &self,
+        function: &str,
+        messages: &[Message],
+        delay: Duration,
+    ) -> Result<(), Failure> {
+        let mut out = Vec::with_capacity(messages.len());
+        for message in messages {
+            out.push(Outgoing { body: self.text_of(message).await?, delay });
+        }
+        self.queues.send(function, out).await
+    }
+
+    /// Sends one task at once, under `envelope` with a clean slate of failures.
+    pub async fn send_task(
+        &self,
+        function: &str,
+        envelope: &Envelope,
+        task: Task,
+    ) -> Result<(), Failure> {
+        let message = Message { envelope: fresh(envelope), task };
+        self.send(function, &[message], Duration::ZERO).await
+    }
+
+    /// Reads a message off a queue, fetching its text from the payload bucket if need be.
+    pub async fn read_message(&self, text: &str) -> Result<Message, Failure> {
+        if !text.contains("\"spilled\"") {
+            return Message::decode(text);
+        }
+        let Ok(pointer) = serde_json::from_str::<Pointer>(text) else {
+            return Message::decode(text);
+        };
+        let tenant = &pointer.envelope.tenant;
+        let lost = |why: &str| Failure::coded("PAYLOAD", format!("{}: {why}", pointer.spilled));
+        let bytes = self.payloads.get(tenant, &pointer.spilled).await?;
+        let bytes = bytes.ok_or_else(|| lost("the payload is not there"))?;
+        if Digest::of(&[&bytes]) != pointer.digest {
+            return Err(lost("the payload was changed"));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| lost("the payload is not text"))?;
+        let mut message = Message::decode(&text)?;
+        message.envelope = pointer.envelope;
+        Ok(message)
+    }
+
+    async fn text_of(&self, message: &Message) -> Result<String, Failure> {
+        let text = message.encode()?;
+        if text.len() <= SPILL_BYTES {
+            return Ok(text);
+        }
+        let digest = Digest::of(&[text.as_bytes()]);
+        let spilled = format!("messages/{}/{digest}", message.envelope.run);
+        self.payloads.put(&message.envelope.tenant, &spilled, text.into_bytes()).await?;
+        let pointer = Pointer { envelope: message.envelope.clone(), spilled, digest };
+        serde_json::to_string(&pointer).map_err(|e| Failure::coded("ENVELOPE", e.to_string()))
+    }
+}
+
+/// Returns the envelope as a new task starts with it: no failures, no waiting.
+pub fn fresh(envelope: &Envelope) -> Envelope {
+    Envelope { failures: 0, not_before: 0, ..envelope.clone() }
+}

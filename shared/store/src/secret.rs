@@ -1,0 +1,78 @@
+//! Secrets: `ferrule/<stage>/<connector>/<tenant>/<connection>`, cached for a short time.
+
+use std::fmt;
+
+use ferrule_core::{Failure, Name, Tenant};
+
+use crate::{aws, memory};
+
+/// What a secret holds. It has no `Debug` that shows it, and no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Version id; changes with every write.
+    pub version: String,
+    /// JSON text.
+    body: String,
+}
+
+impl Secret {
+    /// Wraps secret text.
+    pub fn new(version: impl Into<String>, body: impl Into<String>) -> Self {
+        Self { version: version.into(), body: body.into() }
+    }
+
+    /// Shows the text. Only connectors and `ingest` call this, to parse it.
+    pub fn expose(&self) -> &str {
+        &self.body
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({})", self.version)
+    }
+}
+
+/// The secrets, in AWS or in memory.
+#[derive(Debug, Clone)]
+pub enum Secrets {
+    /// Secrets Manager.
+    Aws(aws::SecretsManager),
+    /// The embedded twin.
+    Memory(memory::Secrets),
+}
+
+impl Secrets {
+    /// Reads a secret; `None` when there is none. Served from a cache for up to a minute; while
+    /// Secrets Manager cannot be reached, for up to an hour.
+    ///
+    /// `fresh` asks Secrets Manager now: after a 401, or when a rotated token is expected.
+    pub async fn read(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        connection: &Name,
+        fresh: bool,
+    ) -> Result<Option<Secret>, Failure> {
+        match self {
+            Self::Aws(secrets) => secrets.read(owner, tenant, connection, fresh).await,
+            Self::Memory(secrets) => Ok(secrets.read(owner, tenant, connection)),
+        }
+    }
+
+    /// Writes a new version when `expected` is still the current one; `false` when it is not.
+    /// `expected: None` creates the secret or replaces whatever is there.
+    pub async fn write(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        connection: &Name,
+        body: &str,
+        expected: Option<&str>,
+    ) -> Result<bool, Failure> {
+        match self {
+            Self::Aws(secrets) => secrets.write(owner, tenant, connection, body, expected).await,
+            Self::Memory(secrets) => Ok(secrets.write(owner, tenant, connection, body, expected)),
+        }
+    }
+}
