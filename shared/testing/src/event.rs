@@ -1,0 +1,21 @@
+//! Sample events: the files that `cargo lambda invoke` sends.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+/// Reads `events/<path>`.
+pub fn event(path: &str) -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(path);
+    let text =
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Returns the body of the first queue message in `events/<path>`, as text.
+pub fn body(path: &str) -> String {
+    match &event(path)["Records"][0]["body"] {
+        Value::String(text) => text.clone(),
+        other => panic!("events/{path}: Records[0].body is {other}, not text"),
+    }
+}
