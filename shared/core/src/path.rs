@@ -36,6 +36,11 @@ impl Path {
         })
     }
 
+    /// Returns the path as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Returns the key when the path is just one, such as `.number`.
     pub fn only_key(&self) -> Option<&str> {
         match &*self.steps {

@@ -10,9 +10,9 @@ mod trigger;
 
 pub use limits::{Action, ErrorRule, Limits, Rate, Retry, StatusMatch, Then};
 pub use mapping::{Check, Column, Kind, Mapping, Rule};
-pub use source::{Cursor, CursorKind, Mode, Output, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use source::{Cursor, CursorKind, Mode, Output, Source};
 pub use trigger::{Expect, Missed, ScheduleTrigger, Trigger, WebhookTrigger};
 
 use crate::{Name, Object, Value};
@@ -127,4 +127,38 @@ pub struct Problem {
     /// A likely intended spelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<String>,
+}
+
+impl Problem {
+    /// Says what is wrong at `path`; where that is in the text is filled in later.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        let (path, message) = (path.into(), message.into());
+        Self { path, line: 0, column: 0, message, suggestion: None }
+    }
+
+    /// Suggests the one of `names` that `wrong` is most like.
+    #[must_use]
+    pub fn suggest<'n>(mut self, wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let scored = names.into_iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.8);
+        self.suggestion = best.map(|(_, name)| name.to_owned());
+        self
+    }
+}
+
+/// Writes `line:column path: message; did you mean ...?`.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line > 0 {
+            write!(f, "{}:{}: ", self.line, self.column)?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; did you mean {suggestion}?"),
+            None => Ok(()),
+        }
+    }
 }
