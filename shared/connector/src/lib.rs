@@ -17,7 +17,7 @@ pub use ratelimit::{DEFAULT_RATE, Limiter};
 pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-pub use serve::{Handler, serve};
+pub use serve::{Checked, Handler, serve};
 
 /// An outside system this hub can talk to. Implementors write only what they support.
 pub trait Connector: Send + Sync + 'static {

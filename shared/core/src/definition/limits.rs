@@ -23,7 +23,7 @@ pub struct Limits {
 }
 
 /// So many calls in so long: `60/m`, `10/s`, `1000/h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rate {
     /// Calls within one window; at least 1.
@@ -36,7 +36,8 @@ impl TryFrom<String> for Rate {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not a rate: write calls/unit, such as 60/m, 10/s, 1000/h");
+        let wrong =
+            || format!("{text:?} is not a rate: write calls/unit, such as 60/m, 10/s, 1000/h");
         let (calls, unit) = text.split_once('/').ok_or_else(wrong)?;
         let window_secs = match unit.trim() {
             "s" => 1,

@@ -1,0 +1,131 @@
+//! Gets a connection ready: settings read, secret read, HTTP client with the shared call limit.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ferrule_core::{
+    Failure, Name, Object, Tenant, Value,
+    definition::{Connection, Limits, Rate},
+};
+use serde::de::DeserializeOwned;
+
+use super::Handler;
+use crate::{Connector, Context, DEFAULT_RATE, Http, HttpOptions, Limiter};
+
+type Clients = HashMap<(Tenant, Name, Rate), Http>;
+
+/// HTTP clients by connection and rate: workers of one process share connections and call leases.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    clients: Mutex<Clients>,
+    /// Connections that failed in this process since their last success: only these have a breaker
+    /// row to forget.
+    down: Mutex<HashSet<(Tenant, Name)>>,
+}
+
+impl Connections {
+    pub(super) fn note_down(&self, tenant: &Tenant, name: &Name) {
+        let key = (tenant.clone(), name.clone());
+        self.down.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+
+    /// Tells whether the connection was down, and forgets it.
+    pub(super) fn was_down(&self, tenant: &Tenant, name: &Name) -> bool {
+        let key = (tenant.clone(), name.clone());
+        self.down.lock().unwrap_or_else(PoisonError::into_inner).remove(&key)
+    }
+}
+
+/// One connection, ready to use.
+pub(super) struct Ready<C: Connector> {
+    tenant: Tenant,
+    pub(super) connection: Arc<Connection>,
+    settings: C::Settings,
+    secret: Option<C::Secret>,
+    http: Http,
+}
+
+impl<C: Connector> Ready<C> {
+    pub(super) fn context<'a>(
+        &'a self,
+        handler: &'a Handler<C>,
+        time_left: Duration,
+    ) -> Context<'a, C> {
+        Context {
+            tenant: &self.tenant,
+            connection: &self.connection.metadata.name,
+            settings: &self.settings,
+            secret: self.secret.as_ref(),
+            http: &self.http,
+            store: &handler.store,
+            local: handler.local,
+            time_left,
+        }
+    }
+}
+
+impl<C: Connector> Handler<C> {
+    /// Reads a connection with its secret. `limits` are the integration's own.
+    pub(super) async fn ready(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        limits: Option<&Limits>,
+    ) -> Result<Ready<C>, Failure> {
+        let connection = self.definitions.connection(tenant, name).await?;
+        if connection.connector.as_str() != C::NAME {
+            let connector = &connection.connector;
+            let reason = format!("connection {name} belongs to connector {connector} now");
+            return Err(Failure::coded("CONNECTION", reason));
+        }
+        let settings = typed(&connection.settings, &format!("settings of connection {name}"))?;
+        let owner = Name::new(C::NAME).map_err(|e| Failure::invalid(e.to_string()))?;
+        let secret = self.store.secrets.read(&owner, tenant, name, false).await?;
+        let secret = secret.map(|secret| secret_of(name, secret.expose())).transpose()?;
+        let rate = rate(connection.limits.as_ref(), limits);
+        let http = self.http(tenant, name, rate);
+        Ok(Ready { tenant: tenant.clone(), connection, settings, secret, http })
+    }
+
+    fn http(&self, tenant: &Tenant, name: &Name, rate: Rate) -> Http {
+        let mut clients = self.ready.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (tenant.clone(), name.clone(), rate);
+        let client = clients.entry(key).or_insert_with(|| {
+            Http::new(HttpOptions {
+                local: self.local,
+                clock: self.store.clock.clone(),
+                limiter: Some(Limiter::new(&self.store, tenant, name, rate)),
+                ..HttpOptions::new(name.as_str())
+            })
+        });
+        client.clone()
+    }
+}
+
+/// Takes the stricter of the connection's and the integration's call limit.
+fn rate(connection: Option<&Limits>, integration: Option<&Limits>) -> Rate {
+    let calls = |limits: Option<&Limits>| limits.and_then(|limits| limits.calls);
+    let per_hour = |rate: &Rate| u64::from(rate.calls) * 3600 / u64::from(rate.window_secs.max(1));
+    [calls(connection), calls(integration)].into_iter().flatten().min_by_key(per_hour).unwrap_or(DEFAULT_RATE)
+}
+
+/// Reads a connector's own keys; the failure names the place.
+pub(super) fn typed<T: DeserializeOwned>(keys: &Object, place: &str) -> Result<T, Failure> {
+    let value = Value::Object(keys.clone());
+    value.to().map_err(|e| Failure::coded("SETTINGS", format!("{place}: {e}")))
+}
+
+/// Reads a secret. What is wrong with it is not shown: it may hold what is secret.
+fn secret_of<T: DeserializeOwned>(name: &Name, text: &str) -> Result<T, Failure> {
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let reason = format!(
+            "the secret of connection {name} does not have the keys that the connector's README \
+             names (stuck at line {line}, column {column}); store it again with `ferrule secret set`"
+        );
+        Failure::coded("SECRET", reason)
+    })
+}
