@@ -1,0 +1,236 @@
+//! The call limit of a connection, shared by all its workers.
+//!
+//! A sliding window, kept as one row: each grant of calls counts until it is certain that a vendor
+//! who looks back one window no longer sees them. A worker takes a single call at first and a few
+//! at once when it is busy, so that a long job does not pay a write for each call.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ferrule_core::{Failure, Name, Tenant, definition::Rate};
+use ferrule_store::{Item, Store, Table, When, Written};
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+use uuid::Uuid;
+
+/// What is allowed when neither connection nor integration says so.
+pub const DEFAULT_RATE: Rate = Rate { calls: 60, window_secs: 60 };
+
+/// Most calls taken at once.
+const LARGEST_LEASE: u32 = 10;
+
+/// How often a lost race for the row is run again before the message goes back.
+const TRIES: usize = 12;
+
+/// What the row holds.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Window {
+    /// Calls by the moment (milliseconds) from which they no longer count.
+    #[serde(default)]
+    grants: BTreeMap<i64, u32>,
+    /// Nobody calls before this moment: the vendor said so.
+    #[serde(default)]
+    blocked_until_ms: i64,
+    /// Who wrote it: no two writes are equal, or the store would take one for a repeat of the other.
+    #[serde(default)]
+    by: String,
+}
+
+/// Calls that this worker may still make.
+#[derive(Debug, Default)]
+struct Lease {
+    left: u32,
+    size: u32,
+    use_until_ms: i64,
+}
+
+/// Permission for one call.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    use_until_ms: i64,
+}
+
+/// Hands out calls of one connection. Clones share what they hold.
+#[derive(Clone)]
+pub struct Limiter {
+    store: Store,
+    service: String,
+    pk: String,
+    sk: String,
+    rate: Rate,
+    lease: Arc<Mutex<Lease>>,
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Limiter({} {})", self.sk, self.rate)
+    }
+}
+
+impl Limiter {
+    /// Limits the calls of a connection. Windows get shorter by the store's time scale.
+    pub fn new(store: &Store, tenant: &Tenant, connection: &Name, rate: Rate) -> Self {
+        Self {
+            store: store.clone(),
+            service: format!("call limit of {connection}"),
+            pk: tenant.to_string(),
+            sk: format!("limit#{connection}"),
+            rate,
+            lease: Arc::default(),
+        }
+    }
+
+    /// Takes one call, or says exactly how long until one is free.
+    pub(crate) async fn take(&self) -> Result<Permit, Failure> {
+        let now_ms = self.store.clock.now_ms();
+        if let Some(permit) = self.take_leased(now_ms) {
+            return Ok(permit);
+        }
+        for _ in 0..TRIES {
+            let now_ms = self.store.clock.now_ms();
+            let (mut window, there) = self.read().await?;
+            let wanted = self.wanted(now_ms);
+            let (calls, use_until_ms) = self.grant(&mut window, now_ms, wanted)?;
+            if self.write(window, there).await? && self.store.clock.now_ms() <= use_until_ms {
+                let lease = Lease { left: calls - 1, size: calls, use_until_ms };
+                *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+                return Ok(Permit { use_until_ms });
+            }
+        }
+        Err(self.wait(Duration::from_millis(u64::try_from(self.slack_ms()).unwrap_or(0).max(50))))
+    }
+
+    /// Notes a call that took so long that the vendor may have counted it later than we did.
+    pub(crate) async fn settle(&self, permit: Permit) {
+        let now_ms = self.store.clock.now_ms();
+        if now_ms <= permit.use_until_ms + self.slack_ms() {
+            return;
+        }
+        let until_ms = now_ms + self.window_ms();
+        self.change(|window| *window.grants.entry(until_ms).or_default() += 1).await;
+    }
+
+    /// Stops every worker of the connection for this long.
+    pub(crate) async fn block(&self, wait: Duration) {
+        let until_ms = self.store.clock.now_ms().saturating_add(millis(wait));
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner).left = 0;
+        self.change(|window| window.blocked_until_ms = window.blocked_until_ms.max(until_ms)).await;
+    }
+
+    fn take_leased(&self, now_ms: i64) -> Option<Permit> {
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if lease.left == 0 || now_ms > lease.use_until_ms {
+            return None;
+        }
+        lease.left -= 1;
+        Some(Permit { use_until_ms: lease.use_until_ms })
+    }
+
+    /// One call at first; twice as many as before when those were used up in time.
+    fn wanted(&self, now_ms: i64) -> u32 {
+        let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_busy = lease.left == 0 && now_ms <= lease.use_until_ms + self.hold_ms();
+        let most = (self.rate.calls / 6).clamp(1, LARGEST_LEASE);
+        if is_busy { (lease.size * 2).clamp(1, most) } else { 1 }
+    }
+
+    /// Enters a grant into the window; returns its calls and until when they may be made.
+    fn grant(&self, window: &mut Window, now_ms: i64, wanted: u32) -> Result<(u32, i64), Failure> {
+        window.grants.retain(|until_ms, _| *until_ms > now_ms);
+        if window.blocked_until_ms > now_ms {
+            return Err(self.wait_until(window.blocked_until_ms, now_ms));
+        }
+        let used: u32 = window.grants.values().sum();
+        let calls = wanted.min(self.rate.calls.saturating_sub(used));
+        if calls == 0 {
+            let first = window.grants.keys().next().copied().unwrap_or(now_ms);
+            return Err(self.wait_until(first, now_ms));
+        }
+        let hold_ms = if calls == 1 { self.slack_ms() } else { self.hold_ms() };
+        let use_until_ms = now_ms + hold_ms;
+        let grid_ms = (self.window_ms() / 200).max(1);
+        let until_ms = use_until_ms + self.slack_ms() + self.window_ms();
+        let until_ms = (until_ms + grid_ms).div_euclid(grid_ms) * grid_ms;
+        *window.grants.entry(until_ms).or_default() += calls;
+        Ok((calls, use_until_ms))
+    }
+
+    /// Changes the row outside of a grant. When it cannot, the limit is a little less exact.
+    async fn change(&self, change: impl Fn(&mut Window)) {
+        for _ in 0..TRIES {
+            let written = match self.read().await {
+                Ok((mut window, there)) => {
+                    change(&mut window);
+                    self.write(window, there).await
+                }
+                Err(failure) => Err(failure),
+            };
+            match written {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(failure) => {
+                    warn!(code = failure.code(), "cannot correct the call limit");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<(Window, Option<u64>), Failure> {
+        let Some(item) = self.store.tables.get(Table::State, &self.pk, &self.sk).await? else {
+            return Ok((Window::default(), None));
+        };
+        let window = serde_json::from_str(&item.body).unwrap_or_default();
+        Ok((window, Some(item.rev)))
+    }
+
+    async fn write(&self, mut window: Window, there: Option<u64>) -> Result<bool, Failure> {
+        window.by = Uuid::now_v7().to_string();
+        let last = window.grants.keys().next_back().copied().unwrap_or(0);
+        let item = Item {
+            pk: self.pk.clone(),
+            sk: self.sk.clone(),
+            expires: Some(last.max(window.blocked_until_ms).div_euclid(1000) + 3600),
+            body: serde_json::to_string(&window)
+                .map_err(|error| Failure::invalid(error.to_string()))?,
+            ..Item::default()
+        };
+        let when = there.map_or(When::Absent, When::Rev);
+        Ok(self.store.tables.put(Table::State, item, when).await? == Written::Done)
+    }
+
+    fn wait_until(&self, until_ms: i64, now_ms: i64) -> Failure {
+        let left = u64::try_from(until_ms.saturating_sub(now_ms)).unwrap_or(0);
+        self.wait(Duration::from_millis(left.max(1)))
+    }
+
+    fn wait(&self, wait: Duration) -> Failure {
+        Failure::Throttled { service: self.service.clone(), retry_after: Some(wait) }
+    }
+
+    fn window_ms(&self) -> i64 {
+        (i64::from(self.rate.window_secs) * 1000 / i64::from(self.store.time_scale.max(1))).max(1)
+    }
+
+    /// How long a lease of several calls may be used.
+    fn hold_ms(&self) -> i64 {
+        (self.window_ms() / 12).min(5000)
+    }
+
+    /// How much later than planned a call may arrive without being noted again.
+    fn slack_ms(&self) -> i64 {
+        (self.window_ms() / 40).min(1500)
+    }
+}
+
+fn millis(wait: Duration) -> i64 {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[path = "ratelimit/tests.rs"]
+mod tests;
