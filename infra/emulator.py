@@ -5,14 +5,17 @@ owner stopped, crashed or was killed) ends the whole process group: the emulator
 """
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 
 from ministack.app import main
 
 
 def end_group():
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)  # a folder of this stack's own: unpacked functions
     os.killpg(0, signal.SIGKILL)
 
 

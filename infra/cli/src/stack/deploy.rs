@@ -51,6 +51,7 @@ impl Deployment<'_> {
         let mut command = self.sam(access);
         command.args(["build", "--language-extensions", "--template-file"]);
         command.arg(self.workspace.template()).arg("--build-dir").arg(self.build_dir());
+        command.arg("--parameter-overrides").args(self.parameters());
         command
     }
 
@@ -60,17 +61,23 @@ impl Deployment<'_> {
         command.args(["--no-progressbar", "--no-fail-on-empty-changeset"]);
         command.args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]);
         command.args(["--stack-name", &self.options.name, "--template-file"]);
-        command.arg(self.build_dir().join("template.yaml")).arg("--parameter-overrides");
-        command.args([
-            "Local=true",
-            &format!("Stage={STAGE}"),
-            &format!("Architecture={ARCHITECTURE}"),
-        ]);
-        command.arg(format!("TimeScale={}", self.options.time_scale));
-        if !self.options.connectors.is_empty() {
-            command.arg(format!("ConnectorNames={}", self.options.connectors.join(",")));
-        }
+        command.arg(self.build_dir().join("template.yaml"));
+        command.arg("--parameter-overrides").args(self.parameters());
         command
+    }
+
+    /// The same for both steps: the build expands the loop over the connectors, so it must know them.
+    fn parameters(&self) -> Vec<String> {
+        let mut parameters = vec![
+            "Local=true".to_owned(),
+            format!("Stage={STAGE}"),
+            format!("Architecture={ARCHITECTURE}"),
+            format!("TimeScale={}", self.options.time_scale),
+        ];
+        if !self.options.connectors.is_empty() {
+            parameters.push(format!("ConnectorNames={}", self.options.connectors.join(",")));
+        }
+        parameters
     }
 
     fn list(&self, access: &Access) -> Command {

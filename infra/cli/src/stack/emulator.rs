@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,7 @@ pub(super) struct Access {
 pub(super) struct Emulator {
     child: Child,
     access: Access,
+    dir: PathBuf,
 }
 
 impl Emulator {
@@ -77,7 +78,7 @@ impl Emulator {
         command.stdin(Stdio::piped()).stdout(file).stderr(copy).process_group(0);
         let child =
             command.spawn().map_err(StackError::io("run", &environments.emulator("python")))?;
-        let mut emulator = Self { child, access };
+        let mut emulator = Self { child, access, dir: dir.to_owned() };
         emulator.wait_until_up(&command, log)?;
         Ok(emulator)
     }
@@ -121,7 +122,7 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         // Both may find it gone already, which is what they are for.
-        stop(self.child.id()).ok();
+        stop(self.child.id(), &self.dir).ok();
         self.child.wait().ok();
     }
 }
@@ -142,13 +143,22 @@ impl Access {
     }
 }
 
-/// Ends the emulator's process group: itself and the functions it started.
-pub(super) fn stop(pid: u32) -> Result<(), StackError> {
+/// Ends the emulator's process group, itself and the functions it started, and removes what they unpacked.
+pub(super) fn stop(pid: u32, dir: &Path) -> Result<(), StackError> {
     let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let group = group.ok_or_else(|| StackError::Unexpected(format!("{pid} is no process")))?;
     match kill_process_group(group, Signal::KILL) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => Err(StackError::Unexpected(format!("could not stop process {pid}: {error}"))),
+        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+        Err(error) => {
+            return Err(StackError::Unexpected(format!("could not stop process {pid}: {error}")));
+        }
+    }
+    let tmp = dir.join("tmp");
+    match std::fs::remove_dir_all(&tmp) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StackError::io("remove", &tmp)(error))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -186,6 +196,6 @@ fn random_secret() -> Result<String, StackError> {
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
-fn absolute(path: &Path) -> std::path::PathBuf {
+fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -24,10 +24,12 @@ impl Environments {
         progress: Progress<'_>,
     ) -> Result<Self, StackError> {
         let folder = workspace.target().join("ferrule-venv");
+        let logs = logs.join("logs");
+        std::fs::create_dir_all(&logs).map_err(StackError::io("create", &logs))?;
         let _guard = lock(&folder.join("lock"))?;
         let environments = Self { folder };
         for name in ["emulator", "deploy"] {
-            environments.make(workspace, name, logs, progress)?;
+            environments.make(workspace, name, &logs, progress)?;
         }
         Step::Environments.tell(progress, "ready");
         Ok(environments)
@@ -61,7 +63,7 @@ impl Environments {
         }
         Step::Environments.tell(progress, format!("installing the {name} environment (once)"));
         let python = python()?;
-        let log = logs.join(format!("logs/pip-{name}.log"));
+        let log = logs.join(format!("pip-{name}.log"));
         process::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&home), &log)
             .map_err(without_venv)?;
         let mut pip = Command::new(home.join("bin/python"));

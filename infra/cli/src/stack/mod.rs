@@ -146,7 +146,7 @@ impl Stack {
     pub fn down(mut self) -> Result<(), StackError> {
         match self.emulator.take() {
             Some(emulator) => drop(emulator),
-            None => emulator::stop(self.details.pid)?,
+            None => emulator::stop(self.details.pid, &self.dir)?,
         }
         Details::remove(&self.dir)
     }
