@@ -1,0 +1,35 @@
+//! The same promises, kept by both implementations: in memory always, and on AWS or its emulation
+//! when `FERRULE_TEST_ENDPOINT` says where that is. Credentials and region come from the
+//! environment, as the SDK reads them.
+
+mod payloads;
+mod queries;
+mod queues;
+mod secrets;
+mod stage;
+mod tables;
+mod transactions;
+
+use ferrule_store::{Item, Store};
+
+/// Returns a store of each kind that there is, to be tried one after the other.
+async fn stores() -> Vec<Store> {
+    let mut stores = vec![Store::memory(ferrule_store::Clock::System)];
+    stores.extend(stage::aws().await);
+    stores
+}
+
+/// Returns a key that no other test and no other run uses.
+fn unique(prefix: &str) -> String {
+    format!("{prefix}-{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Makes a row without index, revision and expiry.
+fn row(pk: &str, sk: impl Into<String>, body: &str) -> Item {
+    Item { pk: pk.into(), sk: sk.into(), body: body.into(), ..Item::default() }
+}
+
+/// Makes a row that has expired.
+fn expired(store: &Store, item: Item) -> Item {
+    Item { expires: Some(store.clock.now_secs() - 1), ..item }
+}

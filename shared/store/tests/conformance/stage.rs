@@ -1,0 +1,118 @@
+//! What the tests need in AWS: tables, queues and a bucket of their own.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use ferrule_store::{Places, Store};
+use object_store::{aws::AmazonS3Builder, path::Path, signer::Signer};
+use tokio::sync::OnceCell;
+
+const STACK: &str = "conformance";
+const BUCKET: &str = "conformance-payloads";
+/// The queue that the tests send to.
+pub(crate) const FUNCTION: &str = "rest";
+
+static READY: OnceCell<String> = OnceCell::const_new();
+
+#[expect(clippy::disallowed_methods, reason = "tests are started with it; nothing else reads it")]
+fn endpoint() -> Option<&'static str> {
+    static ENDPOINT: OnceLock<Option<String>> = OnceLock::new();
+    let endpoint = ENDPOINT.get_or_init(|| std::env::var("FERRULE_TEST_ENDPOINT").ok());
+    if endpoint.is_none() {
+        println!("skipped AWS: FERRULE_TEST_ENDPOINT is not set");
+    }
+    endpoint.as_deref()
+}
+
+/// Makes a store in AWS, if there is an AWS to try.
+pub(crate) async fn aws() -> Option<Store> {
+    let endpoint = endpoint()?;
+    let queue_prefix = READY.get_or_init(async || build(endpoint).await).await.clone();
+    let places = Places {
+        stack: STACK.into(),
+        stage: STACK.into(),
+        queue_prefix,
+        payload_bucket: BUCKET.into(),
+        endpoint: Some(endpoint.into()),
+    };
+    Some(Store::aws(&places, 1))
+}
+
+/// Names that queue.
+pub(crate) fn queue() -> String {
+    format!("{STACK}-{FUNCTION}")
+}
+
+/// Loads what the SDK finds in the environment.
+pub(crate) async fn config() -> SdkConfig {
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    loader.endpoint_url(endpoint().unwrap_or_default()).load().await
+}
+
+async fn build(endpoint: &str) -> String {
+    let config = config().await;
+    create_tables(&aws_sdk_dynamodb::Client::new(&config)).await;
+    create_bucket(endpoint).await;
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let queue = sqs.create_queue().queue_name(queue()).send().await;
+    let url = queue.expect("the queue is created").queue_url.expect("it has a URL");
+    url.strip_suffix(FUNCTION).expect("its name is at the end").to_owned()
+}
+
+async fn create_tables(dynamodb: &aws_sdk_dynamodb::Client) {
+    for table in ["registry", "synclog", "errorlog", "records", "state", "audit"] {
+        let create = dynamodb.create_table().table_name(format!("{STACK}-{table}"));
+        let attributes = ["pk", "sk", "alt"].map(|name| {
+            let attribute = AttributeDefinition::builder().attribute_name(name);
+            attribute.attribute_type(ScalarAttributeType::S).build().unwrap()
+        });
+        let created = create
+            .set_attribute_definitions(Some(attributes.to_vec()))
+            .set_key_schema(Some(keys("sk")))
+            .global_secondary_indexes(
+                GlobalSecondaryIndex::builder()
+                    .index_name("by_alt")
+                    .set_key_schema(Some(keys("alt")))
+                    .projection(Projection::builder().projection_type(ProjectionType::All).build())
+                    .build()
+                    .unwrap(),
+            )
+            .billing_mode(BillingMode::PayPerRequest);
+        match created.send().await {
+            Ok(_) => {}
+            Err(error) => assert!(error.into_service_error().is_resource_in_use_exception()),
+        }
+    }
+}
+
+/// Creates the bucket with a signed request: `object_store` has no call for it.
+async fn create_bucket(endpoint: &str) {
+    let builder = AmazonS3Builder::from_env().with_endpoint(endpoint).with_allow_http(true);
+    let bucket = builder.with_bucket_name(BUCKET).build().unwrap();
+    let root = Path::default();
+    let url = bucket.signed_url(http::Method::PUT, &root, Duration::from_mins(1)).await.unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap());
+    let target = format!("{}?{}", url.path(), url.query().unwrap());
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let head = "Content-Length: 0\r\nConnection: close";
+    write!(stream, "PUT {target} HTTP/1.1\r\nHost: {host}\r\n{head}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") || answer.contains("BucketAlready"), "{answer}");
+}
+
+fn keys(range: &str) -> Vec<KeySchemaElement> {
+    let key = |name: &str, kind| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+    };
+    vec![key("pk", KeyType::Hash), key(range, KeyType::Range)]
+}
