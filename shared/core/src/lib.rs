@@ -14,6 +14,7 @@ mod failure;
 pub mod json;
 mod name;
 pub mod path;
+pub mod recipe;
 pub mod redact;
 mod run;
 mod value;

@@ -1,0 +1,72 @@
+use super::*;
+
+fn trigger(text: &str) -> WebhookTrigger {
+    serde_json::from_str(text).unwrap()
+}
+
+fn problem(text: &str) -> Problem {
+    Recipe::of(&trigger(text)).unwrap_err().remove(0)
+}
+
+#[test]
+fn every_shipped_recipe_is_sound() {
+    assert!(SHIPPED.len() >= 11, "the file of shipped recipes is not readable");
+    for name in SHIPPED.keys() {
+        let trigger = trigger(&format!(r#"{{"recipe": "{name}"}}"#));
+        assert!(Recipe::of(&trigger).is_ok(), "{name}: {:?}", Recipe::of(&trigger));
+    }
+}
+
+#[test]
+fn a_signature_replaces_keys_of_a_recipe() {
+    let text = r#"{"recipe": "hmac_sha256_hex", "signature": {"header": "X-Ours", "prefix": ""}}"#;
+    let recipe = Recipe::of(&trigger(text)).unwrap();
+    assert_eq!((&*recipe.header, &*recipe.prefix), ("X-Ours", ""));
+    assert_eq!(recipe.id.as_deref(), Some("x-delivery-id"));
+}
+
+#[test]
+fn an_unknown_recipe_is_refused_with_a_suggestion() {
+    let problem = problem(r#"{"recipe": "standard_webhook"}"#);
+    assert_eq!(problem.path, "trigger.webhook.recipe");
+    assert_eq!(problem.suggestion.as_deref(), Some("standard_webhooks"));
+}
+
+#[test]
+fn a_webhook_that_nobody_signs_is_refused() {
+    assert_eq!(problem("{}").path, "trigger.webhook");
+}
+
+#[test]
+fn what_would_make_a_signature_worthless_is_refused() {
+    for (signature, path) in [
+        (r#"{"header": "X-A", "signed": "hello"}"#, "signed"),
+        (r#"{"header": "X-A", "signed": "{timestamp}{body}"}"#, "signed"),
+        (r#"{"header": "X-A", "timestamp": {"header": "X-T"}}"#, "signed"),
+        (r#"{"header": "X-A", "signed": "{id}{body}"}"#, "signed"),
+        (r#"{"header": "X-A", "signed": "{bdoy}"}"#, "signed"),
+        (r#"{"header": "X-A\r\nX-B"}"#, "header"),
+        (r#"{"header": "X-A", "id_field": "id"}"#, "id_field"),
+        (
+            r#"{"algorithm": "static", "header": "X-A", "timestamp": {"header": "X-T"}}"#,
+            "timestamp",
+        ),
+    ] {
+        let found = problem(&format!(r#"{{"signature": {signature}}}"#));
+        assert_eq!(found.path, format!("trigger.webhook.signature.{path}"), "{found}");
+    }
+    let misspelt = problem(r#"{"signature": {"haeder": "X-A"}}"#);
+    assert!(misspelt.message.contains("unknown field `haeder`"), "{misspelt}");
+    let wide = r#"{"signature": {"header": "A", "signed": "{timestamp}{body}",
+                   "timestamp": {"header": "T", "tolerance": "2h"}}}"#;
+    assert_eq!(problem(wide).path, "trigger.webhook.signature.timestamp.tolerance");
+}
+
+#[test]
+fn a_body_limit_above_the_hubs_own_is_refused() {
+    assert_eq!(
+        problem(r#"{"recipe": "github", "max_bytes": 2000000}"#).path,
+        "trigger.webhook.max_bytes"
+    );
+    assert_eq!(trigger(r#"{"recipe": "github"}"#).body_limit(), MAX_WEBHOOK_BYTES);
+}
