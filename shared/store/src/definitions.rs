@@ -144,11 +144,12 @@ impl Store {
         if self.tables.get(Table::Registry, pk, &sk).await?.is_none() {
             return Ok(false);
         }
-        if kind == DefinitionKind::Integration {
+        let is_deleted = self.tables.delete(Table::Registry, pk, &sk, when).await?.is_done();
+        if is_deleted && kind == DefinitionKind::Integration {
             let pointer = schedule_key(tenant, name);
             self.tables.delete(Table::Registry, SCHEDULES, &pointer, When::Always).await?;
         }
-        Ok(self.tables.delete(Table::Registry, pk, &sk, when).await?.is_done())
+        Ok(is_deleted)
     }
 
     /// Returns the names of all definitions of a kind, in order.

@@ -20,6 +20,9 @@ const LEASE: Duration = Duration::from_hours(2);
 /// Run bookkeeping is kept this long.
 const KEEP_SECS: i64 = 14 * 86_400;
 
+/// An integration that events start is noted as successful this often.
+const SUCCESS_MS: i64 = 60_000;
+
 /// Times a compare-and-swap is tried before the work is given back.
 const TRIES: usize = 20;
 
@@ -88,7 +91,14 @@ impl Store {
         let run = self.open_run(tenant, &stored.definition, &stored.hash, trigger, full).await?;
         let envelope = envelope_of(tenant, &run);
         let page = Page { full, ..Page::default() };
-        self.send_task(connector.as_str(), &envelope, Task::Extract(page)).await?;
+        if let Err(failure) =
+            self.send_task(connector.as_str(), &envelope, Task::Extract(page)).await
+        {
+            // Nobody will work on it: give the lease back now, not when it runs out.
+            let (code, message) = (failure.code().to_owned(), failure.to_string());
+            self.note(tenant, &run.run, &[Note::Failed { code, message }]).await?;
+            return Err(failure.into());
+        }
         Ok(run)
     }
 
@@ -267,15 +277,13 @@ impl Store {
         let pk = tenant.as_str();
         let now = self.clock.now_ms();
         run.ended_at = Some(now);
+        if run.token == 0 {
+            return self.close_event_run(tenant, run, rev).await;
+        }
         let lease_row = self.tables.get(Table::State, pk, &lease_key(&run.integration)).await?;
         let lease: Option<Lease> = lease_row.as_ref().map(Item::read).transpose()?;
         let holds = lease.as_ref().is_some_and(|lease| lease.run.as_ref() == Some(&run.run));
-        if run.state != RunState::Failed {
-            run.state = match run.counts.refused + run.counts.parked {
-                0 => RunState::Succeeded,
-                _ => RunState::Partial,
-            };
-        }
+        judge(run);
         let mut writes = Vec::new();
         if let (true, Some(lease_row), Some(lease)) = (holds, lease_row, lease) {
             let free = Lease { run: None, until_ms: now, ..lease };
@@ -295,6 +303,26 @@ impl Store {
         }
         writes.push(Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev)));
         self.tables.transact(writes).await
+    }
+
+    /// Closes a run that a webhook brought: it has no lease and no cursor, and there may be many.
+    async fn close_event_run(
+        &self,
+        tenant: &Tenant,
+        run: &mut Run,
+        rev: u64,
+    ) -> Result<bool, Failure> {
+        judge(run);
+        let now = self.clock.now_ms();
+        let standing = self.standing(tenant, &run.integration).await?;
+        let is_news = now - standing.success_ms >= SUCCESS_MS && standing.cursor.is_none();
+        if run.state != RunState::Failed && is_news {
+            let standing = Standing { cursor: None, success_ms: now };
+            let row = Item::new(tenant.as_str(), standing_key(&run.integration), &standing)?;
+            self.tables.put(Table::State, row, When::Always).await?;
+        }
+        let row = run_row(tenant, run)?;
+        Ok(self.tables.put(Table::SyncLog, row, When::Rev(rev)).await?.is_done())
     }
 
     /// Holds the lease on while news comes in; at most one write a quarter of its length.
@@ -328,12 +356,6 @@ impl Store {
             _ => Ok(None),
         }
     }
-
-    /// Writes the row of a run that its trigger brought along whole (a webhook).
-    pub async fn put_event_run(&self, tenant: &Tenant, run: &Run) -> Result<bool, Failure> {
-        let row = run_row(tenant, run)?;
-        Ok(self.tables.put(Table::SyncLog, row, When::Absent).await?.is_done())
-    }
 }
 
 /// Returns the envelope under which the tasks of a run travel.
@@ -351,7 +373,7 @@ pub fn envelope_of(tenant: &Tenant, run: &Run) -> Envelope {
     }
 }
 
-fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
+pub(crate) fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
     let mut row = Item::new(tenant.as_str(), run.run.as_str(), run)?
         .with_alt(format!("{}#{}", run.integration, run.run));
     row.rev = 1;
@@ -378,6 +400,16 @@ fn apply(run: &mut Run, notes: &[Note]) {
             }
             Note::Failed { code, message } => fail(run, format!("{code}: {message}")),
         }
+    }
+}
+
+/// Says how a run ended that did not fail.
+fn judge(run: &mut Run) {
+    if run.state != RunState::Failed {
+        run.state = match run.counts.refused + run.counts.parked {
+            0 => RunState::Succeeded,
+            _ => RunState::Partial,
+        };
     }
 }
 
