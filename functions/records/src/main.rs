@@ -1,3 +1,6 @@
-//! Lambda entry point for the records function.
+//! Lambda entry point for the records connector.
 
-fn main() {}
+#[tokio::main]
+async fn main() -> Result<(), ferrule_lambda::Error> {
+    ferrule_connector::serve(records::Records).await
+}

@@ -3,6 +3,7 @@
 //! A connector says how to read a page, write a batch and try a credential. Everything around it
 //! (queues, retries, checkpoints, error log, rate limits) is done here, once.
 
+pub mod auth;
 mod context;
 mod http;
 mod ratelimit;
@@ -10,11 +11,12 @@ mod serve;
 pub mod url_guard;
 pub mod xml;
 
+pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
 pub use context::{Context, Extract, Health, Load};
 pub use ferrule_core::{Failure, Mark, Name, Object, Record, Tenant, Value};
 pub use ferrule_store::Store;
 pub use ratelimit::{DEFAULT_RATE, Limiter};
-pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
+use ferrule_core::definition::Cursor;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 pub use serve::{Checked, Handler, serve};
@@ -38,6 +40,11 @@ pub trait Connector: Send + Sync + 'static {
 
     /// What stands under `output` of an integration, beside `connection`, `mode`, `key`, `version`.
     type Target: DeserializeOwned + JsonSchema + Send + Sync;
+
+    /// Returns the cursor of a source that brings its own, for integrations that name none.
+    fn cursor(&self, _: &Self::Source) -> Option<Cursor> {
+        None
+    }
 
     /// Fetches one page.
     ///

@@ -27,6 +27,8 @@ struct QueueMessage {
     message_id: String,
     /// A string from SQS; the object itself in the samples under `events/`.
     body: Value,
+    #[serde(default, rename = "eventSourceARN")]
+    event_source_arn: String,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -50,7 +52,40 @@ pub async fn run_queue<S: Stage>(runner: Runner<S>) -> Result<(), Error> {
         let runner = Arc::clone(&runner);
         async move {
             let time_left = time_left(&event.context);
-            Ok::<_, Error>(run_batch(event.payload, &runner, time_left).await)
+            let deliver = move |_: String, body: String| {
+                let runner = Arc::clone(&runner);
+                async move { runner.deliver(&body, time_left).await }
+            };
+            Ok::<_, Error>(run_batch(event.payload, deliver).await)
+        }
+    }))
+    .await
+}
+
+/// Serves dead-letter queues: `handle` gets the queue's name and the body. A body that it cannot
+/// deal with stays on its queue.
+pub async fn run_dead_letters<F, R>(handle: F) -> Result<(), Error>
+where
+    F: Fn(String, String) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let handle = Arc::new(handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<QueueEvent>| {
+        let handle = Arc::clone(&handle);
+        async move {
+            let deliver = move |queue: String, body: String| {
+                let handled = handle(queue, body);
+                async move {
+                    match handled.await {
+                        Ok(()) => Delivered::Done,
+                        Err(failure) => {
+                            error!(code = failure.code(), %failure, "a dead letter stays");
+                            Delivered::GiveBack
+                        }
+                    }
+                }
+            };
+            Ok::<_, Error>(run_batch(event.payload, deliver).await)
         }
     }))
     .await
@@ -66,17 +101,16 @@ fn time_left(context: &lambda_runtime::Context) -> Duration {
 }
 
 /// Handles every message on its own task, so that a panic is one message's problem.
-async fn run_batch<S: Stage>(
-    event: QueueEvent,
-    runner: &Arc<Runner<S>>,
-    time_left: Duration,
-) -> BatchResponse {
+async fn run_batch<F, R>(event: QueueEvent, deliver: F) -> BatchResponse
+where
+    F: Fn(String, String) -> R,
+    R: Future<Output = Delivered> + Send + 'static,
+{
     let mut tasks = JoinSet::new();
     let mut ids = HashMap::with_capacity(event.records.len());
     for message in event.records {
-        let runner = Arc::clone(runner);
-        let body = text_of(message.body);
-        let task = tasks.spawn(async move { runner.deliver(&body, time_left).await });
+        let queue = message.event_source_arn.rsplit(':').next().unwrap_or_default().to_owned();
+        let task = tasks.spawn(deliver(queue, text_of(message.body)));
         ids.insert(task.id(), message.message_id);
     }
     let mut response = BatchResponse::default();
@@ -125,4 +159,39 @@ where
         async move { tick.await.map_err(Error::from) }
     }))
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn failed(bodies: &[(&str, &str)]) -> Vec<String> {
+        let records: Vec<_> = bodies
+            .iter()
+            .map(|(id, body)| serde_json::json!({ "messageId": id, "body": body }))
+            .collect();
+        let event = serde_json::from_value(serde_json::json!({ "Records": records })).unwrap();
+        let deliver = |_: String, body: String| async move {
+            match body.as_str() {
+                "later" => Delivered::GiveBack,
+                "panic" => panic!("a bug"),
+                _ => Delivered::Done,
+            }
+        };
+        let response = run_batch(event, deliver).await;
+        let mut ids: Vec<_> =
+            response.batch_item_failures.into_iter().map(|it| it.item_identifier).collect();
+        ids.sort();
+        ids
+    }
+
+    #[tokio::test]
+    async fn returns_only_the_messages_that_must_come_again() {
+        assert_eq!(failed(&[("1", "ok"), ("2", "later"), ("3", "ok")]).await, ["2"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_message() {
+        assert_eq!(failed(&[("1", "panic"), ("2", "ok")]).await, ["1"]);
+    }
 }

@@ -6,10 +6,10 @@ mod park;
 mod runner;
 mod settings;
 
-pub use doors::{run_api, run_queue, run_schedule};
+pub use doors::{run_api, run_dead_letters, run_queue, run_schedule};
 pub use lambda_http;
 pub use lambda_runtime::Error;
-pub use park::park;
+pub use park::{park, park_text};
 pub use runner::{Delivered, Runner, Stage};
 pub use settings::Settings;
 

@@ -52,7 +52,7 @@ pub async fn park(
 }
 
 /// Parks a text that cannot be read as a message.
-pub(crate) async fn park_text(
+pub async fn park_text(
     store: &Store,
     stage: &str,
     body: &str,
@@ -122,11 +122,7 @@ fn affected(task: &Task) -> Affected {
 }
 
 fn excerpt_of(batch: &Batch) -> String {
-    batch
-        .records
-        .first()
-        .map(|record| ferrule_core::excerpt(&record.value))
-        .unwrap_or_default()
+    batch.records.first().map(|record| ferrule_core::excerpt(&record.value)).unwrap_or_default()
 }
 
 fn chain(failure: &Failure, attempts: u32) -> Vec<String> {

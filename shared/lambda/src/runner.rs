@@ -29,10 +29,7 @@ pub trait Stage: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Takes from a message what an earlier delivery has done already, before it is parked.
-    fn remaining(
-        &self,
-        message: Message,
-    ) -> impl Future<Output = Result<Message, Failure>> + Send {
+    fn remaining(&self, message: Message) -> impl Future<Output = Result<Message, Failure>> + Send {
         async { Ok(message) }
     }
 }

@@ -76,7 +76,9 @@ impl<C: Connector> Handler<C> {
         let (pk, sk) = (tenant.as_str(), key(connection));
         if !is_down {
             return match self.ready.was_down(tenant, connection) {
-                true => self.store.tables.delete(Table::State, pk, &sk, When::Always).await.map(drop),
+                true => {
+                    self.store.tables.delete(Table::State, pk, &sk, When::Always).await.map(drop)
+                }
                 false => Ok(()),
             };
         }

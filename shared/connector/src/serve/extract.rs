@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{
-    Batch, Checkpoint, CursorState, Digest, Envelope, Failure, Message, Note, Page, Record,
-    Run, Selector, Task, Value, cut,
-    definition::{Integration, Source},
+    Batch, Checkpoint, CursorState, Digest, Envelope, Failure, Message, Note, Page, Record, Run,
+    Selector, Task, Value, cut,
+    definition::{Cursor, Integration, Source},
 };
 use ferrule_store::{Affected, ErrorRow, ErrorState, fresh};
 
@@ -64,10 +64,19 @@ impl<C: Connector> Handler<C> {
         envelope: &Envelope,
         checkpoint: &Checkpoint,
     ) -> Result<Option<Selector>, Failure> {
-        let Some(cursor) = &source_of(integration)?.cursor else { return Ok(None) };
+        let Some(cursor) = self.cursor(integration)? else { return Ok(None) };
         let standing = self.store.standing(&envelope.tenant, &run.integration).await?;
         let committed: Option<CursorState> = standing.cursor.filter(|_| !page.full);
-        Selector::new(cursor, committed, checkpoint.cursor.clone(), run.started_at).map(Some)
+        Selector::new(&cursor, committed, checkpoint.cursor.clone(), run.started_at).map(Some)
+    }
+
+    /// The integration's cursor, else the connector's own.
+    fn cursor(&self, integration: &Integration) -> Result<Option<Cursor>, Failure> {
+        let source = source_of(integration)?;
+        match &source.cursor {
+            Some(cursor) => Ok(Some(cursor.clone())),
+            None => Ok(self.connector.cursor(&typed(&source.settings, "source")?)),
+        }
     }
 
     async fn fetch(
@@ -84,13 +93,14 @@ impl<C: Connector> Handler<C> {
         let ready = self.ready(&envelope.tenant, name, integration.limits.as_ref()).await?;
         self.breaker_lets_pass(&envelope.tenant, name).await?;
         let keys = typed(&source.settings, "source")?;
+        let cursor = self.cursor(integration)?;
         let outcome = self
             .connector
             .extract(&Extract {
                 context: ready.context(self, time_left),
                 source: &keys,
                 position: &page.position,
-                cursor: source.cursor.as_ref(),
+                cursor: cursor.as_ref(),
                 since: selector.and_then(Selector::from),
                 page_size: PAGE_SIZE,
                 started_at_ms: run.started_at,

@@ -6,8 +6,7 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{
-    Batch, Counts, Digest, Envelope, Failure, Message, Note, Task,
-    definition::Integration,
+    Batch, Counts, Digest, Envelope, Failure, Message, Note, Task, definition::Integration,
 };
 use ferrule_store::{Affected, ErrorRow, ErrorState, Item, Table, When, Written};
 use serde::{Deserialize, Serialize};
@@ -149,8 +148,8 @@ impl<C: Connector> Handler<C> {
     ) -> Result<bool, Failure> {
         let (pk, sk) = claim_key(envelope, batch);
         held.claim.done = done.iter().map(|one| letter(one.as_ref())).collect();
-        let mut row = Item::new(pk, sk, &held.claim)?
-            .with_expiry(self.store.clock.now_secs() + KEEP_SECS);
+        let mut row =
+            Item::new(pk, sk, &held.claim)?.with_expiry(self.store.clock.now_secs() + KEEP_SECS);
         row.rev = 1;
         let when = held.rev.map_or(When::Absent, When::Rev);
         match self.store.tables.put(Table::State, row, when).await? {

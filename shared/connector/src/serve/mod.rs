@@ -61,7 +61,6 @@ pub async fn serve<C: Connector>(connector: C) -> Result<(), ferrule_lambda::Err
     let settings = Settings::from_env();
     let store = settings.store();
     let definitions = Arc::new(Definitions::new(store.clone()));
-    let handler =
-        Handler::new(connector, store.clone(), Arc::clone(&definitions), settings.local);
+    let handler = Handler::new(connector, store.clone(), Arc::clone(&definitions), settings.local);
     ferrule_lambda::run_queue(Runner::new(handler, store, definitions)).await
 }

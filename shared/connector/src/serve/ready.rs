@@ -109,7 +109,11 @@ impl<C: Connector> Handler<C> {
 fn rate(connection: Option<&Limits>, integration: Option<&Limits>) -> Rate {
     let calls = |limits: Option<&Limits>| limits.and_then(|limits| limits.calls);
     let per_hour = |rate: &Rate| u64::from(rate.calls) * 3600 / u64::from(rate.window_secs.max(1));
-    [calls(connection), calls(integration)].into_iter().flatten().min_by_key(per_hour).unwrap_or(DEFAULT_RATE)
+    [calls(connection), calls(integration)]
+        .into_iter()
+        .flatten()
+        .min_by_key(per_hour)
+        .unwrap_or(DEFAULT_RATE)
 }
 
 /// Reads a connector's own keys; the failure names the place.

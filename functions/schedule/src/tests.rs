@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use ferrule_core::{
+    Message, Task,
+    definition::{Connection, Integration},
+};
+use ferrule_store::{Clock, ErrorFilter};
+
+use super::*;
+
+const CONNECTION: &str = r#"{"apiVersion":"ferrule/v1","kind":"Connection",
+    "metadata":{"name":"hub"},"connector":"records"}"#;
+
+fn integration(more: &str) -> Integration {
+    let text = format!(
+        r#"{{"apiVersion":"ferrule/v1","kind":"Integration","metadata":{{"name":"copy"}},
+        "source":{{"connection":"hub","table":"a"}},"output":{{"connection":"hub","table":"b"}},{more}}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+async fn hub(more: &str) -> (Store, Tenant, Schedule) {
+    let store = Store::memory(Clock::manual(1_760_000_000_000));
+    let tenant = Tenant::new("acme").unwrap();
+    let connection: Connection = serde_json::from_str(CONNECTION).unwrap();
+    store.put_connection(&tenant, &connection, When::Always).await.unwrap().unwrap();
+    store.put_integration(&tenant, &integration(more), When::Always).await.unwrap().unwrap();
+    (store.clone(), tenant, Schedule::new(store))
+}
+
+async fn runs(store: &Store, tenant: &Tenant) -> usize {
+    store.runs(tenant, None, 100, None).await.unwrap().0.len()
+}
+
+#[tokio::test]
+async fn starts_what_is_due_and_never_two_runs_at_a_time() {
+    let (store, tenant, schedule) = hub(r#""trigger":{"schedule":{"every":"15m"}}"#).await;
+    schedule.tick().await.unwrap();
+    assert_eq!(runs(&store, &tenant).await, 1);
+    store.clock.advance(Duration::from_mins(16));
+    schedule.tick().await.unwrap();
+    assert_eq!(runs(&store, &tenant).await, 1, "the first run is still going on");
+    let ferrule_store::Queues::Memory(queues) = &store.queues else { panic!("not in memory") };
+    let sent = queues.receive("records").unwrap();
+    assert!(matches!(Message::decode(&sent.body).unwrap().task, Task::Extract(_)));
+}
+
+#[tokio::test]
+async fn gives_up_a_run_without_news_and_starts_the_next() {
+    let (store, tenant, schedule) = hub(r#""trigger":{"schedule":{"every":"15m"}}"#).await;
+    schedule.tick().await.unwrap();
+    store.clock.advance(Duration::from_hours(3));
+    schedule.tick().await.unwrap();
+    let (runs, _) = store.runs(&tenant, None, 10, None).await.unwrap();
+    assert_eq!(runs.len(), 2);
+    let given_up = runs.iter().find(|run| run.reason.is_some()).unwrap();
+    assert!(given_up.reason.as_ref().unwrap().starts_with("STALLED"));
+}
+
+#[tokio::test]
+async fn tells_of_a_silence_once() {
+    let (store, tenant, schedule) = hub(r#""expect":{"success_every":"1h"}"#).await;
+    schedule.tick().await.unwrap();
+    for _ in 0..3 {
+        store.clock.advance(Duration::from_hours(1));
+        schedule.tick().await.unwrap();
+    }
+    let (rows, _) = store.errors(&tenant, &ErrorFilter::default(), 10, None).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].code, "SILENCE");
+}
