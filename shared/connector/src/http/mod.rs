@@ -18,11 +18,12 @@ pub use call::{CAP_BYTES, Call, Timeouts};
 use ferrule_core::Failure;
 use ferrule_store::Clock;
 use http::HeaderMap;
+pub(crate) use redact::redact;
 use reqwest::Response;
 use tokio::time::timeout;
 use verdict::Evidence;
 
-use crate::{Limiter, url_guard};
+use crate::{Limiter, auth::Tokens, url_guard};
 
 /// Most bytes of an error answer that are looked at.
 const ERROR_CAP_BYTES: usize = 64 * 1024;
@@ -52,6 +53,7 @@ impl HttpOptions {
 pub struct Http {
     service: Arc<str>,
     options: Arc<HttpOptions>,
+    tokens: Tokens,
 }
 
 impl fmt::Debug for Http {
@@ -63,12 +65,20 @@ impl fmt::Debug for Http {
 impl Http {
     /// Takes the options; nothing is opened before the first call.
     pub fn new(options: HttpOptions) -> Self {
-        Self { service: options.service.as_str().into(), options: Arc::new(options) }
+        Self { service: options.service.as_str().into(), options: Arc::new(options), tokens: Tokens::default() }
     }
 
     /// Returns the name of the connection.
     pub fn service(&self) -> &str {
         &self.service
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        self.options.local
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// Sends one call and reads the answer to its end.
