@@ -1,1 +1,95 @@
-//! files.
+#![doc = include_str!("../README.md")]
+
+mod catalog;
+mod charset;
+mod csv;
+mod extract;
+mod fault;
+mod folder;
+mod format;
+mod frame;
+mod gzip;
+mod json;
+mod lines;
+mod listing;
+mod markup;
+mod outside;
+mod page;
+mod position;
+mod scan;
+mod settings;
+mod source;
+mod store;
+#[cfg(test)]
+mod tests;
+mod text;
+mod xml;
+
+use std::sync::{Mutex, PoisonError};
+
+use ferrule_connector::{Connector, Context, Extract, Failure, Fetched, Health, Tenant};
+use futures_util::TryStreamExt as _;
+use object_store::ObjectStore as _;
+
+pub use crate::format::{Compression, Csv, Format};
+pub use crate::settings::{Acl, Encryption, Secret, Settings};
+pub use crate::source::{Operation, Source};
+pub use crate::store::Own;
+use crate::store::{Request, Shelf};
+
+/// Connections that are kept open.
+const KEPT: usize = 16;
+
+/// Reads and writes files in folders, S3 buckets and Azure containers.
+#[derive(Default)]
+pub struct Files {
+    own: Own,
+    open: Mutex<Vec<(Key, Shelf)>>,
+}
+
+/// Everything that makes one connection differ from another.
+#[derive(Clone, PartialEq)]
+struct Key(Tenant, Settings, Option<Secret>, bool);
+
+impl Files {
+    /// Makes the connector of a hub that has these buckets of its own.
+    pub fn new(own: Own) -> Self {
+        Self { own, open: Mutex::default() }
+    }
+
+    /// Returns the files of a connection; opens them once per process.
+    fn shelf(&self, context: &Context<'_, Self>) -> Result<Shelf, Failure> {
+        let Context { tenant, settings, secret, local, .. } = *context;
+        let key = Key(tenant.clone(), settings.clone(), secret.cloned(), local);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, shelf)) = open.iter().find(|(known, _)| *known == key) {
+            return Ok(shelf.clone());
+        }
+        let shelf = Request { tenant, settings, secret, local, own: &self.own }.open()?;
+        open.truncate(KEPT - 1);
+        open.insert(0, (key, shelf.clone()));
+        Ok(shelf)
+    }
+}
+
+impl Connector for Files {
+    const NAME: &'static str = "files";
+    const IDEMPOTENT: bool = true;
+    type Settings = Settings;
+    type Secret = Secret;
+    type Source = Source;
+    type Target = Source;
+
+    async fn extract(&self, task: &Extract<'_, Self>) -> Result<Fetched, Failure> {
+        let shelf = self.shelf(&task.context)?;
+        extract::extract(&shelf, task.source, task.position, task.page_size).await
+    }
+
+    async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {
+        let shelf = self.shelf(context)?;
+        let first = shelf.store.list(None).try_next().await;
+        let first = first.map_err(|error| fault::failure(&format!("list {}", shelf.name), &error))?;
+        let found = if first.is_some() { "has files" } else { "is empty" };
+        Ok(Health { message: format!("{} can be listed and {found}", shelf.name) })
+    }
+}
