@@ -8,10 +8,14 @@ mod failure;
 mod retry;
 mod secrets;
 mod sqs;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use tokio::sync::OnceCell;
 
 pub use bucket::Bucket;
@@ -60,13 +64,13 @@ impl Session {
     }
 
     async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(|| load(self.endpoint.clone())).await
+        self.config.get_or_init(async || loader(self.endpoint.clone()).load().await).await
     }
 }
 
-/// Loads what the SDK finds in the environment. The retries start at 50 ms: the SDK's own first
-/// wait of up to a second suits control planes, not tables.
-async fn load(endpoint: Option<String>) -> SdkConfig {
+/// Finds what the SDK finds in the environment. Retries start at 50 ms: the SDK's own first wait
+/// of up to a second suits control planes, not tables.
+fn loader(endpoint: Option<String>) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
@@ -79,7 +83,7 @@ async fn load(endpoint: Option<String>) -> SdkConfig {
         .timeout_config(timeouts.build())
         .retry_config(retries);
     match endpoint {
-        Some(endpoint) => loader.endpoint_url(endpoint).load().await,
-        None => loader.load().await,
+        Some(endpoint) => loader.endpoint_url(endpoint),
+        None => loader,
     }
 }

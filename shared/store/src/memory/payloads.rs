@@ -9,10 +9,12 @@ use ferrule_core::{Failure, Tenant};
 
 use super::lock;
 
+type Bodies = HashMap<(Tenant, String), Vec<u8>>;
+
 /// Payloads by tenant and key.
 #[derive(Debug, Clone, Default)]
 pub struct Payloads {
-    bodies: Arc<Mutex<HashMap<(Tenant, String), Vec<u8>>>>,
+    bodies: Arc<Mutex<Bodies>>,
 }
 
 impl Payloads {

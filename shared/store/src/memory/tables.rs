@@ -85,7 +85,7 @@ impl Tables {
     }
 
     /// Reads rows of one partition in order.
-    pub fn query(&self, table: Table, query: Query) -> Result<Rows, Failure> {
+    pub fn query(&self, table: Table, query: &Query) -> Result<Rows, Failure> {
         let now = self.clock.now_secs();
         let partitions = lock(&self.partitions);
         let Some(partition) = partitions.get(&(table, query.pk.clone())) else {
@@ -94,13 +94,13 @@ impl Tables {
         let mut items: Vec<&Item> = partition
             .values()
             .filter(|item| !rules::is_expired(item, now))
-            .filter(|item| sort_key(item, &query).is_some_and(|key| is_wanted(key, &query)))
+            .filter(|item| sort_key(item, query).is_some_and(|key| is_wanted(key, query)))
             .collect();
-        items.sort_by_key(|item| position(item, &query));
+        items.sort_by_key(|item| position(item, query));
         if query.descending {
             items.reverse();
         }
-        Ok(page(items.into_iter().filter(|item| is_behind_start(item, &query)), &query))
+        Ok(page(items.into_iter().filter(|item| is_behind_start(item, query)), query))
     }
 
     /// Writes all or nothing.

@@ -10,7 +10,7 @@ mod stage;
 mod tables;
 mod transactions;
 
-use ferrule_store::{Item, Store};
+use ferrule_store::{Item, Query, Store, Table};
 
 /// Returns a store of each kind that there is, to be tried one after the other.
 async fn stores() -> Vec<Store> {
@@ -32,4 +32,20 @@ fn row(pk: &str, sk: impl Into<String>, body: &str) -> Item {
 /// Makes a row that has expired.
 fn expired(store: &Store, item: Item) -> Item {
     Item { expires: Some(store.clock.now_secs() - 1), ..item }
+}
+
+#[tokio::test]
+async fn works_from_a_task_of_its_own() {
+    for store in stores().await {
+        let pk = unique("acme");
+        let task = tokio::spawn(async move {
+            store.tables.put_many(Table::Audit, vec![row(&pk, "a", "{}")]).await?;
+            store.tables.transact(vec![]).await?;
+            store.queues.send(stage::FUNCTION, vec![]).await?;
+            let rows = store.tables.query(Table::Audit, Query { pk, ..Query::default() }).await?;
+            let [row] = &rows.items[..] else { return Ok(rows.items) };
+            store.tables.get_many(Table::Audit, &row.pk, &["a".into()]).await
+        });
+        assert_eq!(task.await.unwrap().unwrap().len(), 1);
+    }
 }

@@ -20,12 +20,13 @@ impl Dynamo {
     ///
     /// DynamoDB counts expired rows, and says that there is more when a page just got full. So one
     /// row more than the limit is asked for, and more each time expired ones are in the way.
-    pub async fn query(&self, table: Table, mut query: Query) -> Result<Rows, Failure> {
+    pub async fn query(&self, table: Table, query: &Query) -> Result<Rows, Failure> {
         let mut rows = Rows::default();
-        if rules::is_empty_range(&query) {
+        if rules::is_empty_range(query) {
             return Ok(rows);
         }
         let name = self.name(table);
+        let mut query = query.clone();
         let mut page_size = query.limit.saturating_add(1);
         loop {
             let page = self.page(&name, &query, page_size).await?;
