@@ -265,6 +265,22 @@ fn somebody_is_told_of_dead_letters_late_messages_and_crashes() {
     }
 }
 
+#[test]
+fn an_error_line_of_any_function_raises_an_alarm() {
+    let filters = all("AWS::Logs::MetricFilter");
+    for (name, function) in all("AWS::Lambda::Function") {
+        let group = referred(&function.properties["LoggingConfig"]["LogGroup"]);
+        let told = filters.iter().any(|(_, filter)| {
+            let pattern = filter.properties["FilterPattern"].as_str().unwrap();
+            referred(&filter.properties["LogGroupName"]) == group && pattern.contains("ERROR")
+        });
+        assert!(told, "nobody reads the errors of {name}");
+    }
+    let metric = &filters[0].1.properties["MetricTransformations"][0]["MetricName"];
+    let alarms = all("AWS::CloudWatch::Alarm");
+    assert!(alarms.iter().any(|(_, alarm)| alarm.properties["MetricName"] == *metric));
+}
+
 /// The metric an alarm watches and on what.
 fn watched(alarm: &Resource) -> String {
     let on = &alarm.properties["Dimensions"][0]["Value"];

@@ -74,6 +74,8 @@ impl Emulator {
         command.env("HOME", dir).env("TMPDIR", absolute(&tmp));
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         command.env("AUTH", "true").env("SFTP_ENABLED", "0").env("IOT_MTLS_ENABLED", "0");
+        // On AWS the template's LoggingConfig sets these; the emulator does not.
+        command.env("AWS_LAMBDA_LOG_FORMAT", "JSON").env("AWS_LAMBDA_LOG_LEVEL", "INFO");
         command.env("DOCKER_HOST", "unix:///no-docker").envs(access.environment());
         command.stdin(Stdio::piped()).stdout(file).stderr(copy).process_group(0);
         let child =
