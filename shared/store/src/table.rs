@@ -193,7 +193,7 @@ impl Tables {
 
     /// Reads rows of one partition in order. By sort key strongly, by index eventually consistent.
     pub async fn query(&self, table: Table, query: Query) -> Result<Rows, Failure> {
-        either!(self, tables => tables.query(table, query))
+        either!(self, tables => tables.query(table, &query))
     }
 
     /// Writes all or nothing; at most 100 writes. `false` when a condition did not hold.
