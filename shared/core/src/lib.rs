@@ -5,6 +5,7 @@ mod batch;
 mod cursor;
 mod decimal;
 pub mod definition;
+pub mod document;
 pub mod duration;
 pub mod engine;
 mod envelope;

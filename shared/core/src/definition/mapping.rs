@@ -1,8 +1,13 @@
 //! The mapping table and the checks, as they are written. `crate::engine` compiles them.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{Object, Value};
 
@@ -132,14 +137,29 @@ pub struct Check {
     pub message: Option<String>,
 }
 
+/// Reads on through the same deserialiser, so that a problem keeps its path.
 impl<'de> Deserialize<'de> for Column {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(path) => Ok(Self::Path(path.into())),
-            rule => {
-                rule.to().map(|rule| Self::Rule(Box::new(rule))).map_err(serde::de::Error::custom)
+        struct PathOrRule;
+
+        impl<'de> Visitor<'de> for PathOrRule {
+            type Value = Column;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path such as .number, or a rule such as {from: .number}")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<Column, E> {
+                Ok(Column::Path(path.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Column, A::Error> {
+                let rule = Rule::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Column::Rule(Box::new(rule)))
             }
         }
+
+        deserializer.deserialize_any(PathOrRule)
     }
 }
 

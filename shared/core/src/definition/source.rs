@@ -1,7 +1,12 @@
 //! Where records come from and where they go. Keys that belong to a connector are kept for it.
 
+use std::fmt;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, MapAccess, Visitor},
+};
 
 use crate::{Name, Object, Value, duration::Span as Duration};
 
@@ -82,37 +87,68 @@ pub enum Mode {
     Delete,
 }
 
-fn take<T: de::DeserializeOwned, E: de::Error>(
-    object: &mut Object,
-    key: &'static str,
-) -> Result<Option<T>, E> {
-    object
-        .remove(key)
-        .map(|value| value.to().map_err(|error| E::custom(format!("{key}: {error}"))))
-        .transpose()
-}
-
+/// Reads entry by entry, so that a problem keeps its path.
 impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut settings = Object::deserialize(deserializer)?;
-        let connection = take(&mut settings, "connection")?
-            .ok_or_else(|| de::Error::missing_field("connection"))?;
-        let cursor = take(&mut settings, "cursor")?;
-        Ok(Self { connection, cursor, settings })
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Source;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with a connection")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Source, A::Error> {
+                let (mut connection, mut cursor, mut settings) = (None, None, Object::new());
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "connection" => connection = Some(map.next_value()?),
+                        "cursor" => cursor = map.next_value()?,
+                        _ => settings.insert(key, map.next_value::<Value>()?),
+                    }
+                }
+                let connection =
+                    connection.ok_or_else(|| de::Error::missing_field("connection"))?;
+                Ok(Source { connection, cursor, settings })
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
     }
 }
 
 impl<'de> Deserialize<'de> for Output {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut settings = Object::deserialize(deserializer)?;
-        Ok(Self {
-            connection: take(&mut settings, "connection")?
-                .ok_or_else(|| de::Error::missing_field("connection"))?,
-            mode: take(&mut settings, "mode")?.unwrap_or_default(),
-            key: take(&mut settings, "key")?,
-            version: take(&mut settings, "version")?,
-            settings,
-        })
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Output;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with a connection")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Output, A::Error> {
+                let (mut connection, mut mode, mut settings) =
+                    (None, Mode::default(), Object::new());
+                let (mut name, mut version) = (None, None);
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "connection" => connection = Some(map.next_value()?),
+                        "mode" => mode = map.next_value()?,
+                        "key" => name = map.next_value()?,
+                        "version" => version = map.next_value()?,
+                        _ => settings.insert(key, map.next_value::<Value>()?),
+                    }
+                }
+                let connection =
+                    connection.ok_or_else(|| de::Error::missing_field("connection"))?;
+                Ok(Output { connection, mode, key: name, version, settings })
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
     }
 }
 

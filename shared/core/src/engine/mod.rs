@@ -13,6 +13,7 @@ use check::{Checked, Checks};
 use column::Column;
 pub use examples::Mismatch;
 pub use refusal::Refusal;
+pub(crate) use time::{check_format, zone_of};
 
 use crate::{
     Number, Object, Value,

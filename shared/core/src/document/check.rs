@@ -1,0 +1,170 @@
+//! What types alone cannot say.
+
+use std::time::Duration;
+
+use croner::parser::{CronParser, Seconds, Year};
+
+use super::Document;
+use crate::{
+    definition::{
+        Cursor, CursorKind, Integration, Limits, Problem, Retry, ScheduleTrigger, Trigger,
+        WebhookTrigger,
+    },
+    engine::{Engine, check_format, zone_of},
+    expr::Expr,
+    path::Path,
+};
+
+/// A message cannot stay invisible longer.
+const MAX_WAIT: Duration = Duration::from_hours(12);
+const MAX_RETRIES: usize = 10;
+const MAX_BATCH: u16 = 1000;
+const MAX_WEBHOOK_BYTES: u32 = 1024 * 1024;
+
+/// Finds what is wrong in a document that reads well.
+pub(super) fn check(document: &Document) -> Vec<Problem> {
+    let mut found = Found(Vec::new());
+    match document {
+        Document::Integration(integration) => found.integration(integration),
+        Document::Connection(connection) => found.limits(connection.limits.as_ref()),
+    }
+    found.0
+}
+
+struct Found(Vec<Problem>);
+
+impl Found {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem::new(path, message));
+    }
+
+    fn check<T>(&mut self, path: impl Into<String>, outcome: Result<T, String>) {
+        if let Err(message) = outcome {
+            self.add(path, message);
+        }
+    }
+
+    fn integration(&mut self, integration: &Integration) {
+        if let Err(problems) = Engine::compile(integration) {
+            self.0.extend(problems);
+        }
+        match (&integration.trigger, &integration.source) {
+            (Some(Trigger::Webhook(webhook)), source) => {
+                self.webhook(webhook);
+                if source.is_some() {
+                    self.add("source", "a webhook brings its records: leave source out");
+                }
+            }
+            (_, None) => self.add("", "the key source is missing; only a webhook does without"),
+            (_, Some(_)) => {}
+        }
+        if let Some(Trigger::Schedule(schedule)) = &integration.trigger {
+            self.schedule(schedule);
+        }
+        if let Some(cursor) = integration.source.as_ref().and_then(|source| source.cursor.as_ref())
+        {
+            self.cursor(cursor);
+        }
+        for (at, rule) in integration.errors.iter().enumerate() {
+            if rule.status.is_empty() {
+                self.add(format!("errors[{at}].status"), "name at least one status");
+            }
+            if let Some(when) = &rule.when {
+                self.check(format!("errors[{at}].when"), Expr::compile(when));
+            }
+        }
+        self.retry(integration.retry.as_ref());
+        self.limits(integration.limits.as_ref());
+        if integration
+            .expect
+            .as_ref()
+            .is_some_and(|expect| expect.success_every.duration().is_zero())
+        {
+            self.add("expect.success_every", "write how long a silence may be, such as 1h");
+        }
+    }
+
+    fn schedule(&mut self, schedule: &ScheduleTrigger) {
+        let at = "trigger.schedule";
+        match (&schedule.every, &schedule.cron) {
+            (None, None) | (Some(_), Some(_)) => self.add(at, "write either every or cron"),
+            (Some(every), None) if every.duration() < Duration::from_mins(1) => {
+                self.add(format!("{at}.every"), "the shortest interval is 1m");
+            }
+            (Some(_), None) => {}
+            (None, Some(cron)) => self.check(format!("{at}.cron"), check_cron(cron)),
+        }
+        if let Some(zone) = &schedule.zone {
+            self.check(format!("{at}.zone"), zone_of(zone));
+            if schedule.cron.is_none() {
+                self.add(format!("{at}.zone"), "zone needs cron");
+            }
+        }
+    }
+
+    fn webhook(&mut self, webhook: &WebhookTrigger) {
+        let at = "trigger.webhook";
+        if webhook.recipe.is_some() == webhook.signature.is_some() {
+            self.add(at, "write either recipe or signature: every webhook is verified");
+        }
+        if webhook.max_bytes.is_some_and(|bytes| bytes == 0 || bytes > MAX_WEBHOOK_BYTES) {
+            let message = format!("a webhook body has 1 to {MAX_WEBHOOK_BYTES} bytes");
+            self.add(format!("{at}.max_bytes"), message);
+        }
+    }
+
+    fn cursor(&mut self, cursor: &Cursor) {
+        let at = "source.cursor";
+        self.check(format!("{at}.field"), Path::parse(&cursor.field));
+        if let Some(path) = &cursor.tie_break {
+            self.check(format!("{at}.tie_break"), Path::parse(path));
+        }
+        if let Some(format) = &cursor.format {
+            self.check(format!("{at}.format"), check_format(format));
+        }
+        if let Some(zone) = &cursor.zone {
+            self.check(format!("{at}.zone"), zone_of(zone));
+        }
+        let timed = [
+            ("format", cursor.format.is_some()),
+            ("zone", cursor.zone.is_some()),
+            ("overlap", cursor.overlap.is_some()),
+        ];
+        for (key, _) in timed.iter().filter(|(_, given)| *given) {
+            if cursor.kind != CursorKind::Datetime {
+                self.add(format!("{at}.{key}"), format!("{key} needs kind: datetime"));
+            }
+        }
+    }
+
+    fn retry(&mut self, retry: Option<&Retry>) {
+        let Some(retry) = retry else { return };
+        if retry.schedule.len() > MAX_RETRIES {
+            self.add("retry.schedule", format!("at most {MAX_RETRIES} retries"));
+        }
+        for (at, wait) in retry.schedule.iter().enumerate() {
+            let wait = wait.duration();
+            if wait.is_zero() || wait > MAX_WAIT {
+                self.add(format!("retry.schedule[{at}]"), "a wait is 1s to 12h");
+            }
+        }
+    }
+
+    fn limits(&mut self, limits: Option<&Limits>) {
+        let Some(limits) = limits else { return };
+        if limits.batch.is_some_and(|batch| batch == 0 || batch > MAX_BATCH) {
+            self.add("limits.batch", format!("a batch has 1 to {MAX_BATCH} records"));
+        }
+        if limits.concurrency.is_some_and(|concurrency| concurrency != 1) {
+            self.add("limits.concurrency", "one run of an integration at a time: write 1");
+        }
+    }
+}
+
+/// Five fields, as everywhere; croner could read more.
+fn check_cron(cron: &str) -> Result<(), String> {
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    parser.parse(cron).map(|_| ()).map_err(|error| {
+        format!("{cron:?} is not a five-field cron expression such as \"0 6 * * MON-FRI\": {error}")
+    })
+}
