@@ -46,3 +46,6 @@ fn report(run: &Run) {
         refused = counts.refused, parked = counts.parked, "run ended"
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,3 +177,6 @@ fn map_batch(engine: &Engine, batch: Batch) -> (Batch, Vec<Refused>) {
 fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Waiting is done by a queue, never by a function. A message that must wait is sent again with a
 //! delay and its attempts counted inside, and the delivered copy is done: only so is waiting for a
 //! rate limit no attempt, and the queue's own receive count stays a backstop for crashes alone
-//! (infra/decisions/0004).
+//! (infra/decisions/0005).
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,111 @@
+use ferrule_core::{
+    RunId, VERSION,
+    definition::{Connection, Integration},
+};
+use ferrule_store::{Clock, ErrorFilter, Queues, When, hash_of};
+
+use super::*;
+
+const CONNECTION: &str = r#"{"apiVersion":"ferrule/v1","kind":"Connection",
+    "metadata":{"name":"hub"},"connector":"records"}"#;
+
+struct Hub {
+    store: Store,
+    stage: Transform,
+    envelope: Envelope,
+}
+
+/// A hub with one integration whose mapping and checks are `rules`.
+async fn hub(rules: &str) -> Hub {
+    let store = Store::memory(Clock::manual(1_000));
+    let tenant = Tenant::new("acme").unwrap();
+    let connection: Connection = serde_json::from_str(CONNECTION).unwrap();
+    store.put_connection(&tenant, &connection, When::Always).await.unwrap().unwrap();
+    let text = format!(
+        r#"{{"apiVersion":"ferrule/v1","kind":"Integration","metadata":{{"name":"copy"}},{rules},
+        "output":{{"connection":"hub","table":"b","key":".id"}}}}"#
+    );
+    let integration: Integration = serde_json::from_str(&text).unwrap();
+    store.put_integration(&tenant, &integration, When::Always).await.unwrap().unwrap();
+    let envelope = Envelope {
+        v: VERSION,
+        tenant,
+        integration: integration.metadata.name.clone(),
+        definition: hash_of(&integration).unwrap(),
+        run: RunId::new("r1"),
+        token: 1,
+        trace: "t".into(),
+        failures: 0,
+        not_before: 0,
+    };
+    let definitions = Arc::new(Definitions::new(store.clone()));
+    Hub { stage: Transform::new(store.clone(), definitions), store, envelope }
+}
+
+impl Hub {
+    async fn transform(&self, records: &[&str]) {
+        let records = records.iter().enumerate().map(|(at, text)| Record {
+            line: at as u64 + 2,
+            value: ferrule_core::json::parse(text.as_bytes()).unwrap(),
+            ..Record::default()
+        });
+        let batch =
+            Batch { origin: "a.csv".into(), records: records.collect(), ..Batch::default() };
+        let message = Message { envelope: self.envelope.clone(), task: Task::Transform(batch) };
+        self.stage.handle(message, Duration::from_secs(9)).await.unwrap();
+    }
+
+    fn sent(&self, function: &str) -> Option<Task> {
+        let Queues::Memory(queues) = &self.store.queues else { panic!("not in memory") };
+        queues.receive(function).map(|message| Message::decode(&message.body).unwrap().task)
+    }
+
+    async fn errors(&self) -> Vec<ErrorRow> {
+        let tenant = &self.envelope.tenant;
+        self.store.errors(tenant, &ErrorFilter::default(), 50, None).await.unwrap().0
+    }
+}
+
+#[tokio::test]
+async fn a_bad_record_goes_to_the_error_log_alone() {
+    let hub = hub(r#""map":{"id":".id","n":{"from":".n","type":"int"}}"#).await;
+    hub.transform(&[r#"{"id":"a","n":"1"}"#, r#"{"id":"b","n":"x"}"#, r#"{"id":"c","n":"3"}"#])
+        .await;
+    let Some(Task::Load(batch)) = hub.sent("records") else { panic!("nothing to load") };
+    let keys: Vec<_> = batch.records.iter().filter_map(|record| record.key.clone()).collect();
+    assert_eq!(keys, ["a", "c"]);
+    assert_eq!(batch.counts.refused, 1);
+    let errors = hub.errors().await;
+    assert_eq!((errors[0].code.as_str(), errors[0].record.line), ("TYPE", 3));
+    assert!(errors[0].message.contains('n'), "{}", errors[0].message);
+}
+
+#[tokio::test]
+async fn a_batch_without_survivors_is_accounted_for() {
+    let hub = hub(r#""validate":[{"when":".id == \"x\"","do":"ignore"}]"#).await;
+    hub.transform(&[r#"{"id":"x"}"#]).await;
+    assert!(hub.sent("records").is_none());
+    let Some(Task::Note(Note::Batch { counts, failed, .. })) = hub.sent("journal") else {
+        panic!("the journal was not told")
+    };
+    assert_eq!((counts.ignored, failed), (1, None));
+}
+
+#[tokio::test]
+async fn a_check_can_fail_the_run() {
+    let hub = hub(r#""validate":[{"when":".id == \"x\"","do":"fail","code":"STOP"}]"#).await;
+    hub.transform(&[r#"{"id":"a"}"#, r#"{"id":"x"}"#]).await;
+    assert!(hub.sent("records").is_none(), "nothing of a failed batch is loaded");
+    let Some(Task::Note(Note::Batch { failed, .. })) = hub.sent("journal") else {
+        panic!("the journal was not told")
+    };
+    assert!(failed.unwrap().starts_with("STOP"));
+}
+
+#[tokio::test]
+async fn takes_the_sample_event() {
+    let text = include_str!("../../../events/transform/batch.json");
+    let event: serde_json::Value = serde_json::from_str(text).unwrap();
+    let message = Message::decode(&event["Records"][0]["body"].to_string()).unwrap();
+    assert!(matches!(message.task, Task::Transform(batch) if batch.records.len() == 1));
+}
