@@ -115,4 +115,6 @@ fn twice(placed: &[Placed]) -> Vec<Problem> {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;
