@@ -3,6 +3,9 @@
 mod catalog;
 mod charset;
 mod csv;
+mod encode;
+mod encode_csv;
+mod encode_xml;
 mod extract;
 mod fault;
 mod folder;
@@ -12,6 +15,7 @@ mod gzip;
 mod json;
 mod lines;
 mod listing;
+mod load;
 mod markup;
 mod outside;
 mod page;
@@ -20,6 +24,7 @@ mod scan;
 mod settings;
 mod source;
 mod store;
+mod target;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -27,7 +32,9 @@ mod xml;
 
 use std::sync::{Mutex, PoisonError};
 
-use ferrule_connector::{Connector, Context, Extract, Failure, Fetched, Health, Tenant};
+use ferrule_connector::{
+    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Tenant,
+};
 use futures_util::TryStreamExt as _;
 use object_store::ObjectStore as _;
 
@@ -35,6 +42,8 @@ pub use crate::format::{Compression, Csv, Format};
 pub use crate::settings::{Acl, Encryption, Secret, Settings};
 pub use crate::source::{Operation, Source};
 pub use crate::store::Own;
+pub use crate::target::{Effect, Target};
+use crate::load::Job;
 use crate::store::{Request, Shelf};
 
 /// Connections that are kept open.
@@ -78,11 +87,21 @@ impl Connector for Files {
     type Settings = Settings;
     type Secret = Secret;
     type Source = Source;
-    type Target = Source;
+    type Target = Target;
 
     async fn extract(&self, task: &Extract<'_, Self>) -> Result<Fetched, Failure> {
         let shelf = self.shelf(&task.context)?;
         extract::extract(&shelf, task.source, task.position, task.page_size).await
+    }
+
+    async fn load(
+        &self,
+        task: &Load<'_, Self>,
+        done: &mut [Option<Disposition>],
+    ) -> Result<(), Failure> {
+        let shelf = self.shelf(&task.context)?;
+        let &Load { target, mode, records, batch_id, .. } = task;
+        Job { shelf: &shelf, target, mode, records, batch_id }.run(done).await
     }
 
     async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {

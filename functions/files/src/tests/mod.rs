@@ -4,6 +4,7 @@ mod csv;
 mod files;
 mod folder;
 mod json;
+mod load;
 mod memory;
 mod pages;
 mod real;
