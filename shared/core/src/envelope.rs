@@ -383,7 +383,8 @@ mod tests {
     }
 
     fn batch(values: Vec<Value>) -> Batch {
-        let records = values.into_iter().map(|value| Record { line: 3, value, ..Record::default() });
+        let records =
+            values.into_iter().map(|value| Record { line: 3, value, ..Record::default() });
         Batch { seq: 7, origin: "a.csv".into(), records: records.collect(), ..Batch::default() }
     }
 

@@ -36,8 +36,8 @@ static EMAIL: LazyLock<Option<Regex>> =
 /// Names of settings that hold a secret.
 static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
-        r"(?i)(?:^|[_\-.])(?:password|passwd|passphrase|secret|client_?secret|api_?key|access_?key",
-        r"|private_?key|auth_?token|access_?token|refresh_?token|token|credentials?)$",
+        r"(?i)(?:^|[_\-.])(?:password|passwd|passphrase|secret|client_?secret|api[_-]?key|access[_-]?key",
+        r"|private[_-]?key|auth_?token|access_?token|refresh_?token|token|credentials?)$",
     ))
     .ok()
 });

@@ -9,6 +9,9 @@ use crate::{Item, MAX_ITEM_BYTES, MAX_MESSAGE_BYTES, Outgoing, Query, Start, Tab
 /// Most writes in one transaction (DynamoDB's limit).
 pub(crate) const MAX_WRITES: usize = 100;
 
+/// Most bytes in one transaction (DynamoDB's limit is 4 MB).
+const MAX_WRITES_BYTES: usize = 4_000_000;
+
 /// Tells whether a row counts as absent at `now` (seconds since 1970). DynamoDB removes expired
 /// rows hours later, so presence alone says nothing.
 pub(crate) fn is_expired(item: &Item, now: i64) -> bool {
@@ -45,12 +48,17 @@ pub(crate) fn check_item(item: &Item) -> Result<(), Failure> {
             )));
         }
     }
-    let size_bytes = item.pk.len() + item.sk.len() + alt.map_or(0, str::len) + item.body.len();
+    let size_bytes = size_bytes(item);
     if size_bytes > MAX_ITEM_BYTES {
         let reason = format!("the row has {size_bytes} bytes; at most {MAX_ITEM_BYTES} are stored");
         return Err(Failure::coded("TOO_LARGE", reason));
     }
     Ok(())
+}
+
+fn size_bytes(item: &Item) -> usize {
+    let alt = item.alt.as_deref().map_or(0, str::len);
+    item.pk.len() + item.sk.len() + alt + item.body.len()
 }
 
 /// Refuses what DynamoDB would refuse: too many writes, or two of the same row.
@@ -60,6 +68,7 @@ pub(crate) fn check_writes(writes: &[Write]) -> Result<(), Failure> {
         let reason = format!("{count} writes in one transaction; at most {MAX_WRITES} fit");
         return Err(Failure::coded("TOO_LARGE", reason));
     }
+    let mut size_bytes = 0;
     let mut seen = HashSet::new();
     for write in writes {
         let (table, pk, sk, _) = target(write);
@@ -68,7 +77,12 @@ pub(crate) fn check_writes(writes: &[Write]) -> Result<(), Failure> {
         }
         if let Write::Put(_, item, _) = write {
             check_item(item)?;
+            size_bytes += self::size_bytes(item);
         }
+    }
+    if size_bytes > MAX_WRITES_BYTES {
+        let reason = format!("a transaction of {size_bytes} bytes; at most {MAX_WRITES_BYTES} fit");
+        return Err(Failure::coded("TOO_LARGE", reason));
     }
     Ok(())
 }
@@ -146,6 +160,17 @@ mod tests {
         let room = MAX_ITEM_BYTES - "acmea".len();
         assert!(check_item(&row(room)).is_ok());
         assert_eq!(check_item(&row(room + 1)).unwrap_err().code(), "TOO_LARGE");
+    }
+
+    #[test]
+    fn refuses_a_transaction_that_is_too_large_in_all() {
+        let put = |n: usize| {
+            let item = Item { sk: n.to_string(), ..row(300_000) };
+            Write::Put(Table::State, item, When::Always)
+        };
+        assert!(check_writes(&(0..13).map(put).collect::<Vec<_>>()).is_ok());
+        let refused = check_writes(&(0..14).map(put).collect::<Vec<_>>());
+        assert_eq!(refused.unwrap_err().code(), "TOO_LARGE");
     }
 
     #[test]

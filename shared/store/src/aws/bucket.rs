@@ -7,7 +7,7 @@ use ferrule_core::{Failure, Tenant};
 use futures_util::future::BoxFuture;
 use object_store::{
     BackoffConfig, ClientOptions, CredentialProvider, Error, ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder, AwsCredential},
+    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential},
     path::Path,
 };
 use tokio::sync::OnceCell;
@@ -62,12 +62,13 @@ fn path(tenant: &Tenant, key: &str) -> Path {
     Path::from(format!("{tenant}/{key}"))
 }
 
-/// Makes the client. `from_env` reads the endpoint (`AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`); a
-/// local one has no TLS and no names for buckets.
+/// Makes the client. `from_env` reads `AWS_ENDPOINT_URL_S3`, the SDK reads `AWS_ENDPOINT_URL`; an
+/// emulator has no TLS.
 async fn connect(session: &Session, bucket: &str) -> object_store::Result<AmazonS3> {
     let config = session.config().await;
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
+        .with_virtual_hosted_style_request(false)
         .with_client_options(ClientOptions::new().with_timeout(CALL).with_connect_timeout(CONNECT))
         .with_retry(retries());
     if let Some(region) = config.region() {
@@ -76,12 +77,9 @@ async fn connect(session: &Session, bucket: &str) -> object_store::Result<Amazon
     if let Some(provider) = config.credentials_provider() {
         builder = builder.with_credentials(Arc::new(Credentials(provider)));
     }
-    if let Some(endpoint) = config.endpoint_url() {
-        let is_local = endpoint.starts_with("http://");
-        builder = builder
-            .with_endpoint(endpoint)
-            .with_allow_http(is_local)
-            .with_virtual_hosted_style_request(false);
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
+    if let Some(endpoint) = endpoint.or_else(|| config.endpoint_url().map(str::to_owned)) {
+        builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
     }
     builder.build()
 }

@@ -1,6 +1,7 @@
 //! The embedded twin: everything in memory, with the same behaviour as AWS and a clock that can be
 //! set. Clones share what they hold.
 
+mod partition;
 mod payloads;
 mod queues;
 mod secrets;

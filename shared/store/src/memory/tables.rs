@@ -1,19 +1,18 @@
 //! Tables in memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
 use ferrule_core::Failure;
 
-use super::lock;
+use super::{lock, partition::Partition};
 use crate::{Clock, Item, Query, Rows, Table, When, Write, Written, rules};
 
 /// How much one page of a query holds, as in DynamoDB.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-type Partition = BTreeMap<String, Item>;
 type Partitions = HashMap<(Table, String), Partition>;
 
 /// Rows by table, partition key and sort key.
@@ -86,21 +85,16 @@ impl Tables {
 
     /// Reads rows of one partition in order.
     pub fn query(&self, table: Table, query: &Query) -> Result<Rows, Failure> {
+        if rules::is_empty_range(query) {
+            return Ok(Rows::default());
+        }
         let now = self.clock.now_secs();
         let partitions = lock(&self.partitions);
         let Some(partition) = partitions.get(&(table, query.pk.clone())) else {
             return Ok(Rows::default());
         };
-        let mut items: Vec<&Item> = partition
-            .values()
-            .filter(|item| !rules::is_expired(item, now))
-            .filter(|item| sort_key(item, query).is_some_and(|key| is_wanted(key, query)))
-            .collect();
-        items.sort_by_key(|item| position(item, query));
-        if query.descending {
-            items.reverse();
-        }
-        Ok(page(items.into_iter().filter(|item| is_behind_start(item, query)), query))
+        let rows = partition.walk(query).filter(|item| !rules::is_expired(item, now));
+        Ok(page(rows, query))
     }
 
     /// Writes all or nothing.
@@ -138,37 +132,13 @@ fn live<'p>(
 }
 
 fn insert(partitions: &mut Partitions, table: Table, item: Item) {
-    let partition = partitions.entry((table, item.pk.clone())).or_default();
-    partition.insert(item.sk.clone(), item);
+    partitions.entry((table, item.pk.clone())).or_default().insert(item);
 }
 
 fn remove(partitions: &mut Partitions, table: Table, pk: &str, sk: &str) {
     if let Some(partition) = partitions.get_mut(&(table, pk.to_owned())) {
         partition.remove(sk);
     }
-}
-
-/// Returns the key that the query goes by; rows without `alt` are not in the index.
-fn sort_key<'i>(item: &'i Item, query: &Query) -> Option<&'i str> {
-    if query.by_alt { item.alt.as_deref() } else { Some(&item.sk) }
-}
-
-fn is_wanted(key: &str, query: &Query) -> bool {
-    query.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
-        && query.from.as_deref().is_none_or(|from| key >= from)
-        && query.to.as_deref().is_none_or(|to| key <= to)
-}
-
-/// Where a row stands: rows with the same `alt` are told apart by their sort key.
-fn position<'i>(item: &'i Item, query: &Query) -> (Option<&'i str>, &'i str) {
-    (query.by_alt.then_some(item.alt.as_deref()).flatten(), &item.sk)
-}
-
-fn is_behind_start(item: &Item, query: &Query) -> bool {
-    let Some(start) = &query.start else { return true };
-    let alt = query.by_alt.then_some(start.alt.as_deref()).flatten();
-    let start = (alt, start.sk.as_str());
-    if query.descending { position(item, query) < start } else { position(item, query) > start }
 }
 
 /// Takes what fits on a page.

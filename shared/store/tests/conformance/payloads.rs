@@ -21,3 +21,18 @@ async fn reads_back_bytes_and_keeps_tenants_apart() {
         assert_eq!(get(&globex).await, None);
     }
 }
+
+#[tokio::test]
+async fn lets_no_key_lead_out_of_the_tenant() {
+    for store in stores().await {
+        let acme = Tenant::new("acme").unwrap();
+        let globex = Tenant::new("globex").unwrap();
+        let key = unique("key");
+        for escape in [format!("../globex/{key}"), format!("/globex/{key}")] {
+            store.payloads.put(&acme, &escape, b"acme's".to_vec()).await.unwrap();
+            assert_eq!(store.payloads.get(&globex, &key).await.unwrap(), None, "{escape}");
+            let read = store.payloads.get(&acme, &escape).await.unwrap();
+            assert_eq!(read.as_deref(), Some(&b"acme's"[..]));
+        }
+    }
+}

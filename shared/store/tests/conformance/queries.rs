@@ -69,6 +69,13 @@ async fn reads_only_the_range_that_was_asked_for() {
         assert_eq!(sks(&found), ["b#2", "c#1"]);
         let found = query(&store, Query { to: text("a#9"), descending: true, ..ask() }).await;
         assert_eq!(sks(&found), ["a#2", "a#1"]);
+        let backwards = Query { descending: true, ..ask() };
+        let found = query(&store, Query { prefix: text("a#"), ..backwards.clone() }).await;
+        assert_eq!(sks(&found), ["a#2", "a#1"]);
+        let bounds = Query { from: text("a#2"), to: text("b#1"), ..backwards.clone() };
+        assert_eq!(sks(&query(&store, bounds).await), ["b#1", "a#2"]);
+        let found = query(&store, Query { from: text("c"), limit: 1, ..backwards }).await;
+        assert_eq!(sks(&found), ["c#1"]);
         let found = query(&store, Query { from: text("b"), to: text("a"), ..ask() }).await;
         assert_eq!(sks(&found), [""; 0]);
     }
@@ -96,6 +103,13 @@ async fn reads_the_index_in_its_own_order_and_without_rows_that_are_not_in_it() 
         store.tables.put_many(Table::SyncLog, rows).await.unwrap();
         let ask = Query { pk, by_alt: true, limit: 3, ..Query::default() };
         assert_eq!(pages(&store, ask.clone()).await, [vec!["b", "c", "d"], vec!["a"]]);
+        let same: Vec<Item> = ["x", "y", "z"]
+            .map(|sk| Item { alt: Some("same".into()), ..row(&ask.pk, sk, "{}") })
+            .to_vec();
+        store.tables.put_many(Table::SyncLog, same).await.unwrap();
+        let prefix = Query { prefix: Some("same".into()), limit: 1, ..ask.clone() };
+        assert_eq!(pages(&store, prefix).await.len(), 3, "each of the same alt comes once");
+        let ask = Query { to: Some("9".into()), ..ask };
         let newest = Query { descending: true, limit: 1, ..ask.clone() };
         assert_eq!(pages(&store, newest).await, [["a"], ["d"], ["c"], ["b"]]);
         let from = Query { from: Some("5".into()), to: Some("7".into()), ..ask };
