@@ -10,6 +10,7 @@ pub mod contract;
 mod event;
 mod generated;
 pub mod servicenow;
+pub mod vendor;
 
 pub use event::{body, event};
 pub use generated::generated;

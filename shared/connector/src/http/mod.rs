@@ -65,7 +65,11 @@ impl fmt::Debug for Http {
 impl Http {
     /// Takes the options; nothing is opened before the first call.
     pub fn new(options: HttpOptions) -> Self {
-        Self { service: options.service.as_str().into(), options: Arc::new(options), tokens: Tokens::default() }
+        Self {
+            service: options.service.as_str().into(),
+            options: Arc::new(options),
+            tokens: Tokens::default(),
+        }
     }
 
     /// Returns the name of the connection.

@@ -1,0 +1,27 @@
+//! The client against a real HTTP server that misbehaves.
+
+mod auth;
+mod broken;
+mod limits;
+mod refused;
+
+use std::time::Duration;
+
+use ferrule_connector::{Call, Failure, Http, HttpOptions, Timeouts, url_guard};
+use ferrule_testing::vendor::Vendor;
+
+fn http() -> Http {
+    Http::new(HttpOptions { local: true, ..HttpOptions::new("crm") })
+}
+
+/// A call that loses patience quickly.
+fn get(vendor: &Vendor, path: &str) -> Call<'static> {
+    let short = Duration::from_millis(150);
+    let timeouts =
+        Timeouts { connect: short, first_byte: short, idle: short, total: short.saturating_mul(3) };
+    Call::get(url_guard::parse(&vendor.url(path), true).unwrap()).timeouts(timeouts)
+}
+
+fn is_unavailable(failure: &Failure, says: &str) -> bool {
+    matches!(failure, Failure::Unavailable { reason, .. } if reason.contains(says))
+}
