@@ -1,3 +1,6 @@
-//! Lambda entry point for the servicenow function.
+//! Lambda entry point for the ServiceNow connector.
 
-fn main() {}
+#[tokio::main]
+async fn main() -> Result<(), ferrule_lambda::Error> {
+    ferrule_connector::serve(servicenow::ServiceNow::default()).await
+}
