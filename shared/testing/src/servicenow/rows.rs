@@ -176,7 +176,12 @@ impl Tables {
         let row = [("name", name), ("label", name), ("super_class", &parent)];
         self.insert("sys_db_object", &row.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
         for (field, to) in fields {
-            let kind = if to.is_some() { "reference" } else { "string" };
+            let is_time = field.ends_with("_on") || field.ends_with("_at");
+            let kind = match to {
+                Some(_) => "reference",
+                None if is_time => "glide_date_time",
+                None => "string",
+            };
             let to = to.as_deref().unwrap_or_default();
             let row =
                 [("name", name), ("element", field), ("internal_type", kind), ("reference", to)];
