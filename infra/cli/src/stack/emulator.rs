@@ -71,7 +71,7 @@ impl Emulator {
         // Functions inherit this environment, so it holds nothing but what they need.
         command.arg(workspace.root().join("infra/emulator.py")).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", dir).env("TMPDIR", absolute(&tmp));
+        command.env("HOME", dir).env("TMPDIR", &tmp);
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         command.env("AUTH", "true").env("SFTP_ENABLED", "0").env("IOT_MTLS_ENABLED", "0");
         // On AWS the template's LoggingConfig sets these; the emulator does not.
@@ -196,8 +196,4 @@ fn random_secret() -> Result<String, StackError> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(StackError::io("read", source))?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -95,6 +95,9 @@ impl Stack {
     /// Brings a stack up: environments, functions, emulator, deployment. Nothing is left running when it fails.
     pub fn up(options: &Options, progress: Progress<'_>) -> Result<Self, StackError> {
         let workspace = Workspace::find()?;
+        // The tools run in other folders than this process.
+        let dir = std::path::absolute(&options.dir).map_err(StackError::io("find", &options.dir))?;
+        let options = &Options { dir, ..options.clone() };
         if let Ok(running) = Self::open(&options.dir) {
             return Err(StackError::AlreadyUp(running.details.endpoint.clone()));
         }
