@@ -1,1 +1,21 @@
-//! ingest.
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod receive;
+mod reply;
+mod secret;
+mod verify;
+
+use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use ferrule_core::recipe::MAX_WEBHOOK_BYTES;
+use ferrule_store::Store;
+
+/// Serves `POST /webhooks/{tenant}/{integration}`.
+pub fn app(store: Store) -> Router {
+    Router::new()
+        .route("/webhooks/{tenant}/{integration}", post(receive::receive))
+        .method_not_allowed_fallback(reply::not_allowed)
+        .fallback(reply::not_found)
+        .layer(DefaultBodyLimit::max(MAX_WEBHOOK_BYTES))
+        .with_state(store)
+}

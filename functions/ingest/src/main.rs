@@ -1,3 +1,9 @@
-//! Lambda entry point for the ingest function.
+//! Lambda entry point for the ingest function: webhooks in.
 
-fn main() {}
+use ferrule_lambda::{Settings, run_api};
+
+#[tokio::main]
+async fn main() -> Result<(), ferrule_lambda::Error> {
+    ferrule_lambda::init();
+    run_api(ingest::app(Settings::from_env().store())).await
+}
