@@ -139,7 +139,7 @@ async fn read(
 ) -> Result<Listing, Failure> {
     let mut conditions = page.conditions.clone();
     conditions.extend(position.after.as_ref().map(|after| format!("sys_id>{after}")));
-    let query = query::joined(page.written, &conditions, "sys_id")?;
+    let query = query::joined(page.written, &conditions, "sys_id");
     let (limit, offset) = (page.size.to_string(), position.offset.to_string());
     let mut parameters = vec![
         ("sysparm_query", query.as_str()),

@@ -159,12 +159,13 @@ async fn line(client: &Client<'_>, table: &str) -> Result<Vec<String>, Failure> 
 }
 
 fn unknown_field(table: &str, name: &str, fields: &Fields) -> String {
+    let first = name.split_once('.').map_or(name, |(first, _)| first);
     let near = fields
         .0
         .keys()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .map(|known| (strsim::damerau_levenshtein(first, known), known))
         .min()
         .filter(|(distance, _)| *distance <= 3);
     let meant = near.map_or(String::new(), |(_, known)| format!("; did you mean {known}?"));
-    format!("{table} has no field {name}: the instance would ignore it without a word{meant}")
+    format!("{table} has no field {first}: the instance would ignore it without a word{meant}")
 }

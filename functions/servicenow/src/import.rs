@@ -36,7 +36,7 @@ pub(crate) async fn each(
         pace.check(done)?;
         pace.note(*at, done, one(&client, load, out).await)?;
     }
-    pace.finish()
+    pace.finish().map_or(Ok(()), Err)
 }
 
 async fn one(

@@ -39,26 +39,27 @@ pub(crate) async fn write(
     let fields = check_names(&client, load, cache).await?;
     let names = names(load);
     let mut outgoing = prepare(load, done, &fields);
-    for _ in 1..PASSES {
+    let mut passes = 1;
+    while let Some(failure) = pass(&client, load, done, &outgoing, &names).await? {
         let open = outgoing.len();
-        let outcome = pass(&client, load, done, &outgoing, &names).await;
         outgoing.retain(|(at, _)| done[*at].is_none());
-        match outcome {
-            Err(Failure::Unavailable { retry_after: None, .. }) if outgoing.len() < open => {}
-            other => return other,
+        if passes == PASSES || outgoing.len() == open {
+            return Err(failure);
         }
+        passes += 1;
     }
-    pass(&client, load, done, &outgoing, &names).await
+    Ok(())
 }
 
-/// Looks, then writes each record.
+/// Looks, then writes each record. Returns the failure of those that are open after it, and fails
+/// when going on makes no sense.
 async fn pass(
     client: &Client<'_>,
     load: &Load<'_, ServiceNow>,
     done: &mut [Option<Disposition>],
     outgoing: &[(usize, Outgoing)],
     names: &[&str],
-) -> Result<(), Failure> {
+) -> Result<Option<Failure>, Failure> {
     let keys: Vec<&str> = outgoing.iter().map(|(_, out)| out.key.as_str()).collect();
     let mut known = Known::find(client, load.target, &keys, names).await?;
     let mut pace = Pace::start(load);
@@ -70,7 +71,7 @@ async fn pass(
         }
         pace.note(*at, done, outcome)?;
     }
-    pace.finish()
+    Ok(pace.finish())
 }
 
 /// Turns records into text; one that cannot be written is refused here, alone.

@@ -71,9 +71,9 @@ impl Pace {
         Ok(())
     }
 
-    /// Ends the delivery: what failed comes again.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
-        self.last.map_or(Ok(()), Err)
+    /// Returns the failure of what is still open.
+    pub(crate) fn finish(self) -> Option<Failure> {
+        self.last
     }
 }
 

@@ -5,18 +5,8 @@ use ferrule_connector::Failure;
 /// Makes one query of the person's and the hub's own conditions, in the hub's order.
 ///
 /// The conditions are added to each alternative (`^NQ`), or they would hold for the last only.
-pub(crate) fn joined(
-    written: Option<&str>,
-    conditions: &[String],
-    order: &str,
-) -> Result<String, Failure> {
+pub(crate) fn joined(written: Option<&str>, conditions: &[String], order: &str) -> String {
     let written = written.unwrap_or_default().trim_end_matches("^EQ");
-    if written.split('^').any(|part| part.starts_with("ORDERBY")) {
-        return Err(Failure::coded(
-            "QUERY_ORDER",
-            "query: leave ORDERBY out; the hub reads in an order of its own that loses no record",
-        ));
-    }
     let alternatives: Vec<String> = written
         .split("^NQ")
         .map(|alternative| {
@@ -26,11 +16,8 @@ pub(crate) fn joined(
         })
         .collect();
     let filter = alternatives.join("^NQ");
-    Ok(if filter.is_empty() {
-        format!("ORDERBY{order}")
-    } else {
-        format!("{filter}^ORDERBY{order}")
-    })
+    let separator = if filter.is_empty() { "" } else { "^" };
+    format!("{filter}{separator}ORDERBY{order}")
 }
 
 /// Lists the fields that a query names. Fails on a part that names none: the instance would leave
@@ -41,6 +28,12 @@ pub(crate) fn fields(written: &str) -> Result<Vec<&str>, Failure> {
 }
 
 fn field(part: &str) -> Result<&str, Failure> {
+    if part.starts_with("ORDERBY") {
+        return Err(Failure::coded(
+            "QUERY_ORDER",
+            "query: leave ORDERBY out; the hub reads in an order of its own that loses no record",
+        ));
+    }
     let rest = ["NQ", "OR"].iter().find_map(|prefix| part.strip_prefix(prefix)).unwrap_or(part);
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.".contains(c);
     let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
@@ -107,11 +100,10 @@ mod tests {
     #[test]
     fn the_hubs_conditions_hold_in_every_alternative() {
         let own = ["sys_id>a".to_owned()];
-        let join = |written| joined(written, &own, "sys_id").unwrap();
+        let join = |written| joined(written, &own, "sys_id");
         assert_eq!(join(None), "sys_id>a^ORDERBYsys_id");
         assert_eq!(join(Some("a=1^NQb=2")), "a=1^sys_id>a^NQb=2^sys_id>a^ORDERBYsys_id");
-        assert_eq!(joined(None, &[], "sys_id").unwrap(), "ORDERBYsys_id");
-        assert!(joined(Some("a=1^ORDERBYb"), &own, "sys_id").is_err());
+        assert_eq!(joined(None, &[], "sys_id"), "ORDERBYsys_id");
     }
 
     #[test]
@@ -120,6 +112,7 @@ mod tests {
         assert_eq!(fields(written).unwrap(), ["active", "priority", "caller_id.email", "state"]);
         assert_eq!(fields("active=true^Bad=1").unwrap_err().code(), "QUERY");
         assert!(fields("active").is_err());
+        assert_eq!(fields("active=true^ORDERBYnumber").unwrap_err().code(), "QUERY_ORDER");
     }
 
     #[test]

@@ -25,10 +25,10 @@ async fn all_890_arrive_once_whatever_goes_wrong() {
         b.faults = Faults {
             too_many_every: 29,
             retry_after_secs: 3,
-            error_500_every: 7,
-            reset_every: 11,
-            cut_json_every: 17,
-            lost_ack_every: 5,
+            error_500_every: 13,
+            reset_every: 23,
+            cut_json_every: 31,
+            lost_ack_every: 9,
             ..Faults::default()
         };
     });
@@ -179,5 +179,5 @@ async fn a_dead_instance_is_left_in_peace_after_four_tries() {
     let target = typed(target());
     let failure = desk.deliver(&target, Mode::Upsert, &records, &mut done).await.unwrap_err();
     assert_eq!(failure.code(), "unavailable");
-    assert!(desk.instance.stats().calls - before <= 11);
+    assert!(desk.instance.stats().calls - before <= 6);
 }

@@ -59,7 +59,8 @@ async fn a_check_tells_bad_credentials_from_a_dead_and_from_a_sleeping_host() {
     desk.instance.behave(|b| b.asleep = true);
     let failure = desk.connector.check(&desk.context()).await.unwrap_err();
     assert!(failure.code() == "unavailable" && failure.to_string().contains("hibernating"));
-    desk.settings.instance_url = "http://127.0.0.1:9".to_owned();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    desk.settings.instance_url = format!("http://{nobody}");
     let failure = desk.connector.check(&desk.context()).await.unwrap_err();
     assert!(
         failure.code() == "unavailable" && failure.to_string().contains("connect"),
