@@ -1,6 +1,8 @@
 //! End to end: the deployed template on the local stack, and the rules of the house.
 
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod lifecycle;

@@ -40,7 +40,7 @@ async fn starts_what_is_due_and_never_two_runs_at_a_time() {
     store.clock.advance(Duration::from_mins(16));
     schedule.tick().await.unwrap();
     assert_eq!(runs(&store, &tenant).await, 1, "the first run is still going on");
-    let ferrule_store::Queues::Memory(queues) = &store.queues else { panic!("not in memory") };
+    let ferrule_store::Queues::Memory(queues, _) = &store.queues else { panic!("not in memory") };
     let sent = queues.receive("records").unwrap();
     assert!(matches!(Message::decode(&sent.body).unwrap().task, Task::Extract(_)));
 }

@@ -56,7 +56,7 @@ impl Hub {
     }
 
     fn sent(&self, function: &str) -> Option<Task> {
-        let Queues::Memory(queues) = &self.store.queues else { panic!("not in memory") };
+        let Queues::Memory(queues, _) = &self.store.queues else { panic!("not in memory") };
         queues.receive(function).map(|message| Message::decode(&message.body).unwrap().task)
     }
 

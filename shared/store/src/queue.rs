@@ -27,7 +27,7 @@ pub enum Queues {
     /// SQS.
     Aws(aws::Sqs),
     /// The embedded twin.
-    Memory(memory::Queues),
+    Memory(memory::Queues, memory::Fuse),
 }
 
 impl Queues {
@@ -38,7 +38,11 @@ impl Queues {
     pub async fn send(&self, function: &str, messages: Vec<Outgoing>) -> Result<(), Failure> {
         match self {
             Self::Aws(queues) => queues.send(function, messages).await,
-            Self::Memory(queues) => queues.send(function, messages),
+            Self::Memory(queues, fuse) => {
+                fuse.before().await?;
+                queues.send(function, messages)?;
+                fuse.after()
+            }
         }
     }
 }

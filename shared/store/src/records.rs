@@ -123,15 +123,18 @@ impl Store {
         let rows = self.tables.get_many(Table::Records, &pk, &keys).await?;
         let rows: std::collections::HashMap<String, Item> =
             rows.into_iter().map(|row| (row.sk.clone(), row)).collect();
-        let work = winners.iter().map(|at| {
-            let change = &changes[*at];
-            let row = rows.get(&change.key).cloned();
-            let pk = &pk;
-            async move {
-                let applied = self.apply_one(pk, mode, batch, change, row).await?;
-                Ok::<_, Failure>((*at, applied))
-            }
-        });
+        let work: Vec<_> = winners
+            .into_iter()
+            .map(|at| {
+                let change = &changes[at];
+                let row = rows.get(&change.key).cloned();
+                let pk = &pk;
+                async move {
+                    let applied = self.apply_one(pk, mode, batch, change, row).await?;
+                    Ok::<_, Failure>((at, applied))
+                }
+            })
+            .collect();
         let decided: Vec<(usize, Applied)> =
             stream::iter(work).buffer_unordered(PARALLEL).try_collect().await?;
         let mut applied = vec![Applied::Stale; changes.len()];

@@ -136,7 +136,7 @@ pub enum Tables {
     /// DynamoDB.
     Aws(aws::Dynamo),
     /// The embedded twin.
-    Memory(memory::Tables),
+    Memory(memory::Tables, memory::Fuse),
 }
 
 /// Calls the same method on whichever it is.
@@ -144,7 +144,12 @@ macro_rules! either {
     ($self:ident, $tables:ident => $call:expr) => {
         match $self {
             Self::Aws($tables) => $call.await,
-            Self::Memory($tables) => $call,
+            Self::Memory($tables, fuse) => {
+                fuse.before().await?;
+                let answer = $call;
+                fuse.after()?;
+                answer
+            }
         }
     };
 }

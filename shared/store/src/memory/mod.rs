@@ -1,6 +1,7 @@
 //! The embedded twin: everything in memory, with the same behaviour as AWS and a clock that can be
 //! set. Clones share what they hold.
 
+mod fuse;
 mod partition;
 mod payloads;
 mod queues;
@@ -9,6 +10,7 @@ mod tables;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use fuse::Fuse;
 pub use payloads::Payloads;
 pub use queues::{Queues, Received};
 pub use secrets::Secrets;
@@ -19,9 +21,14 @@ use crate::{Clock, Store};
 impl Store {
     /// Makes an empty store in memory. Everything in it goes by `clock`.
     pub fn memory(clock: Clock) -> Self {
+        Self::memory_with(clock, &Fuse::default())
+    }
+
+    /// Makes an empty store in memory that fails when the fuse has blown.
+    pub fn memory_with(clock: Clock, fuse: &Fuse) -> Self {
         Self {
-            tables: crate::Tables::Memory(Tables::new(clock.clone())),
-            queues: crate::Queues::Memory(Queues::new(clock.clone())),
+            tables: crate::Tables::Memory(Tables::new(clock.clone()), fuse.clone()),
+            queues: crate::Queues::Memory(Queues::new(clock.clone()), fuse.clone()),
             secrets: crate::Secrets::Memory(Secrets::default()),
             payloads: crate::Payloads::Memory(Payloads::default()),
             clock,

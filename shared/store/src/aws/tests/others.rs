@@ -95,8 +95,8 @@ fn version(version: &str) -> Value {
     json!({ "Name": "n", "VersionId": version, "SecretString": format!("body of {version}") })
 }
 
-fn body(version: &str) -> Option<String> {
-    Some(format!("body of {version}"))
+fn body(version: &str) -> String {
+    format!("body of {version}")
 }
 
 #[tokio::test]
@@ -106,11 +106,11 @@ async fn asks_once_a_minute_and_when_it_must() {
         aws.answers(READ, 200, version(answer)).await;
     }
     let vault = Vault::new(&aws).await;
-    assert_eq!(vault.read(false).await.unwrap(), body("v1"));
-    assert_eq!(vault.read(false).await.unwrap(), body("v1"));
-    assert_eq!(vault.read(true).await.unwrap(), body("v2"));
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
+    assert_eq!(vault.read(true).await.unwrap().unwrap(), body("v2"));
     vault.clock.advance(Duration::from_secs(61));
-    assert_eq!(vault.read(false).await.unwrap(), body("v3"));
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v3"));
     let calls = aws.calls().await;
     assert_eq!(calls.len(), 3);
     assert_eq!(calls[0]["SecretId"], json!("ferrule/prod/rest/acme/jira"));
@@ -123,7 +123,7 @@ async fn serves_what_it_knows_while_nobody_answers_but_not_when_asked_for_fresh(
     let vault = Vault::new(&aws).await;
     vault.read(false).await.unwrap();
     vault.clock.advance(Duration::from_mins(59));
-    assert_eq!(vault.read(false).await.unwrap(), body("v1"));
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
     assert_eq!(vault.read(true).await.unwrap_err().code(), "unavailable");
     vault.clock.advance(Duration::from_mins(1));
     assert_eq!(vault.read(false).await.unwrap_err().code(), "unavailable");
@@ -148,9 +148,9 @@ async fn replaces_only_the_version_that_was_read() {
     aws.answers(WRITE, 200, json!({ "VersionId": "v3" })).await;
     let vault = Vault::new(&aws).await;
     assert!(!vault.write("lost", "v1").await.unwrap());
-    assert_eq!(vault.read(false).await.unwrap(), body("v2"), "what was found is kept");
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v2"), "what was found is kept");
     assert!(vault.write("body of v3", "v2").await.unwrap());
-    assert_eq!(vault.read(false).await.unwrap(), body("v3"), "what was written is kept");
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v3"), "what was written is kept");
     assert_eq!(aws.calls().await.len(), 3);
 }
 
@@ -160,6 +160,6 @@ async fn asks_once_for_many_who_ask_at_the_same_time() {
     aws.answers(READ, 200, version("v1")).await;
     let vault = Vault::new(&aws).await;
     let reads = futures_util::future::join_all((0..10).map(|_| vault.read(false))).await;
-    assert!(reads.into_iter().all(|read| read.unwrap() == body("v1")));
+    assert!(reads.into_iter().all(|read| read.unwrap().unwrap() == body("v1")));
     assert_eq!(aws.calls().await.len(), 1);
 }
