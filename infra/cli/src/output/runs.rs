@@ -1,0 +1,107 @@
+//! Runs: what came in, what became of it, how long each stage took.
+
+use serde_json::Value;
+
+use super::{Grid, count, moment, since};
+
+/// Every outcome of a record, with the words for it, in the order of the flow.
+const OUTCOMES: [(&str, &str); 10] = [
+    ("read", "read from the source"),
+    ("skipped", "left out: an earlier run had them"),
+    ("ignored", "left out by a rule"),
+    ("refused", "refused, see the error log"),
+    ("parked", "parked with their batch"),
+    ("created", "loaded: new"),
+    ("updated", "loaded: changed"),
+    ("deleted", "loaded: removed"),
+    ("unchanged", "there already, the same"),
+    ("stale", "dropped: the target has a newer version"),
+];
+
+/// Returns one run as a table of what became of its records.
+pub(crate) fn run(run: &Value) -> Grid {
+    let mut grid = Grid::new(["records", "what became of them"]);
+    for (key, words) in OUTCOMES {
+        let number = number(&run["counts"][key]);
+        if number > 0 || key == "read" {
+            grid.add([count(number), words.to_owned()]);
+        }
+    }
+    grid
+}
+
+/// Returns how long the stages of a run worked.
+pub(crate) fn stages(run: &Value) -> Grid {
+    let mut grid = Grid::new(["stage", "worked"]);
+    for stage in ["extract", "transform", "load"] {
+        let millis = number(&run["timings"][format!("{stage}_ms")]);
+        grid.add([stage.to_owned(), since(millis)]);
+    }
+    let (started, ended) = (millis(&run["started_at"]), millis(&run["ended_at"]));
+    if let (Some(started), Some(ended)) = (started, ended) {
+        let took = ended.saturating_sub(started);
+        grid.add(["from start to end".to_owned(), since(took.unsigned_abs())]);
+    }
+    grid
+}
+
+/// Returns runs as a list.
+pub(crate) fn runs<'r>(runs: impl IntoIterator<Item = &'r Value>) -> Grid {
+    let mut grid = Grid::new([
+        "run", "integration", "state", "started", "read", "loaded", "refused", "unchanged", "stale",
+        "why",
+    ]);
+    for run in runs {
+        let counts = &run["counts"];
+        let sum = |keys: &[&str]| count(keys.iter().map(|key| number(&counts[*key])).sum());
+        grid.add([
+            text(&run["run"]).to_owned(),
+            text(&run["integration"]).to_owned(),
+            text(&run["state"]).to_owned(),
+            moment(&run["started_at"]),
+            sum(&["read"]),
+            sum(&["created", "updated", "deleted"]),
+            sum(&["refused", "parked"]),
+            sum(&["unchanged", "skipped"]),
+            sum(&["stale"]),
+            text(&run["reason"]).to_owned(),
+        ]);
+    }
+    grid
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn millis(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.parse().ok().map(jiff::Timestamp::as_millisecond),
+        other => other.as_i64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn shows_what_happened_and_leaves_out_what_did_not() {
+        let text = run(&json!({"counts": {"read": 5998, "created": 890}})).render();
+        assert!(text.contains("5,998") && text.contains("loaded: new"), "{text}");
+        assert!(!text.contains("parked"), "{text}");
+    }
+
+    #[test]
+    fn shows_how_long_each_stage_worked() {
+        let run = json!({"timings": {"load_ms": 1200}, "started_at": 1000, "ended_at": 4500});
+        let text = stages(&run).render();
+        assert!(text.contains("1.2 s") && text.contains("3.5 s"), "{text}");
+    }
+}

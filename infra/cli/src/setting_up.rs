@@ -1,0 +1,68 @@
+//! Brings a stack up with progress, and furnishes it: connectors known, a key for the operator.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ferrule_core::Tenant;
+
+use crate::output::{Line, Lines, Output};
+use crate::stack::{Event, Options, Stack, Step};
+use crate::{Fault, operator};
+
+/// Brings a stack up. Ctrl-C ends what was begun.
+pub(crate) async fn up(options: Options, output: Output) -> Result<Stack, Fault> {
+    let lines = Arc::new(Steps::new(output));
+    let told = Arc::clone(&lines);
+    let up = move || Stack::up(&options, &move |event| told.tell(&event));
+    let stack = tokio::task::spawn_blocking(up).await;
+    let stack = stack.map_err(|error| Fault::Failed(format!("setting up broke off: {error}")))??;
+    lines.done();
+    Ok(stack)
+}
+
+/// Makes the connectors known and issues the operator's key.
+pub(crate) async fn furnish(stack: &mut Stack, tenant: &Tenant) -> Result<(), Fault> {
+    let store = operator::store(stack.details());
+    operator::register(&store, &[]).await?;
+    let key = operator::first_key(&store, tenant).await?;
+    stack.remember_customer_key(key)?;
+    Ok(())
+}
+
+/// A line of progress for each step.
+#[derive(Debug)]
+struct Steps {
+    lines: Lines,
+    begun: Mutex<HashMap<Step, (Line, String)>>,
+}
+
+impl Steps {
+    fn new(output: Output) -> Self {
+        Self { lines: Lines::new(output), begun: Mutex::default() }
+    }
+
+    fn tell(&self, event: &Event) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let (line, last) = begun
+            .entry(event.step)
+            .or_insert_with(|| (self.lines.add(name(event.step)), String::new()));
+        // `compiled 214 crates, now transform`: on and on. Its first word is what is news.
+        let news = event.detail.split(' ').next().unwrap_or_default();
+        line.tell(news, &event.detail);
+        event.detail.clone_into(last);
+    }
+
+    fn done(&self) {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.values().for_each(|(line, last)| line.done(last));
+    }
+}
+
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Environments => "tools",
+        Step::Functions => "functions",
+        Step::Emulator => "local AWS",
+        Step::Deploy => "template",
+    }
+}

@@ -1,0 +1,123 @@
+//! The stages of the twin, and one step of work at one of them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferrule_connector::{Connector, Handler};
+use ferrule_core::Failure;
+use ferrule_lambda::{Delivered, Runner, Stage};
+use ferrule_store::{Definitions, Queues, Store, memory};
+use files::Files;
+use journal::Journal;
+use records::Records;
+
+use transform::Transform;
+
+/// The connectors that a laptop can serve alone.
+pub(super) const CONNECTORS: [&str; 2] = [Files::NAME, Records::NAME];
+
+/// How long one delivery may take.
+const TIME_LEFT: Duration = Duration::from_mins(1);
+
+/// After so many deliveries a message is given up, as the queue's redrive policy does in AWS.
+const MOST_RECEIVES: u32 = 10;
+
+/// A message that was given back comes again after this long.
+const GIVEN_BACK: Duration = Duration::from_secs(30);
+
+type Delivery<'s> = Pin<Box<dyn Future<Output = Delivered> + Send + 's>>;
+
+/// One stage, whichever it is.
+trait Station: Send + Sync {
+    fn deliver<'s>(&'s self, body: &'s str) -> Delivery<'s>;
+}
+
+impl<S: Stage> Station for Runner<S> {
+    fn deliver<'s>(&'s self, body: &'s str) -> Delivery<'s> {
+        Box::pin(Runner::deliver(self, body, TIME_LEFT))
+    }
+}
+
+/// What a step did.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A message of this function was handled.
+    Done(&'static str),
+    /// Nothing is due before this moment, in milliseconds since 1970.
+    Wait(i64),
+    /// There is nothing left.
+    Idle,
+}
+
+/// All stages, by function name.
+pub(super) struct Stations {
+    queues: Queues,
+    all: Vec<(&'static str, Box<dyn Station>)>,
+}
+
+impl Stations {
+    pub(super) fn new(store: &Store, definitions: &Arc<Definitions>) -> Self {
+        let transform = Transform::new(store.clone(), Arc::clone(definitions));
+        let all = vec![
+            station("journal", Journal::new(store.clone()), store, definitions),
+            station("transform", transform, store, definitions),
+            connector(Files::default(), store, definitions),
+
+            connector(Records, store, definitions),
+        ];
+        Self { queues: store.queues.clone(), all }
+    }
+
+    /// Handles one message: of the first function in `order` that has one.
+    pub(super) async fn step(&self, order: &[&'static str]) -> Result<Step, Failure> {
+        let queues = self.queues()?;
+        let next = order.iter().find_map(|function| Some((*function, queues.receive(function)?)));
+        let Some((function, received)) = next else {
+            let due = order.iter().filter_map(|function| queues.next_visible_at(function)).min();
+            return Ok(due.map_or(Step::Idle, Step::Wait));
+        };
+        match self.station(function)?.deliver(&received.body).await {
+            Delivered::Done => queues.delete(function, received.id),
+            Delivered::GiveBack if received.receives < MOST_RECEIVES => {
+                queues.delay(function, received.id, GIVEN_BACK);
+            }
+            Delivered::GiveBack => {
+                let reason = format!("a message of {function} came back {MOST_RECEIVES} times");
+                return Err(Failure::unavailable("the twin", reason));
+            }
+        }
+        Ok(Step::Done(function))
+    }
+
+    fn queues(&self) -> Result<&memory::Queues, Failure> {
+        match &self.queues {
+            Queues::Memory(queues, _) => Ok(queues),
+            Queues::Aws(_) => Err(Failure::invalid("the twin works in memory only")),
+        }
+    }
+
+    fn station(&self, function: &str) -> Result<&dyn Station, Failure> {
+        let found = self.all.iter().find(|(name, _)| *name == function);
+        let found = found.map(|(_, station)| &**station);
+        found.ok_or_else(|| Failure::invalid(format!("the twin has no function {function}")))
+    }
+}
+
+fn connector<C: Connector>(
+    connector: C,
+    store: &Store,
+    definitions: &Arc<Definitions>,
+) -> (&'static str, Box<dyn Station>) {
+    let handler = Handler::new(connector, store.clone(), Arc::clone(definitions), true);
+    station(C::NAME, handler, store, definitions)
+}
+
+fn station<S: Stage>(
+    name: &'static str,
+    stage: S,
+    store: &Store,
+    definitions: &Arc<Definitions>,
+) -> (&'static str, Box<dyn Station>) {
+    (name, Box::new(Runner::new(stage, store.clone(), Arc::clone(definitions))))
+}

@@ -1,0 +1,1 @@
+//! What the twin does as a whole.
