@@ -50,7 +50,7 @@ async fn works_from_a_task_of_its_own() {
         let task = tokio::spawn(async move {
             store.tables.put_many(Table::Audit, vec![row(&pk, "a", "{}")]).await?;
             store.tables.transact(vec![]).await?;
-            store.queues.send(stage::FUNCTION, vec![]).await?;
+            store.queues.send("rest", vec![]).await?;
             let rows = store.tables.query(Table::Audit, Query { pk, ..Query::default() }).await?;
             let [row] = &rows.items[..] else { return Ok(rows.items) };
             store.tables.get_many(Table::Audit, &row.pk, &["a".into()]).await

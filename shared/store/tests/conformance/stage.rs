@@ -18,9 +18,6 @@ use tokio::sync::OnceCell;
 
 const STACK: &str = "conformance";
 const BUCKET: &str = "conformance-payloads";
-/// The queue that the tests send to.
-pub(crate) const FUNCTION: &str = "rest";
-
 static READY: OnceCell<String> = OnceCell::const_new();
 
 #[expect(clippy::disallowed_methods, reason = "tests are started with it; nothing else reads it")]
@@ -47,9 +44,11 @@ pub(crate) async fn aws() -> Option<Store> {
     Some(Store::aws(&places, 1))
 }
 
-/// Names that queue.
-pub(crate) fn queue() -> String {
-    format!("{STACK}-{FUNCTION}")
+/// Creates the queue of a function and returns its URL.
+pub(crate) async fn create_queue(function: &str) -> String {
+    let sqs = aws_sdk_sqs::Client::new(&config().await);
+    let queue = sqs.create_queue().queue_name(format!("{STACK}-{function}")).send().await;
+    queue.expect("the queue is created").queue_url.expect("it has a URL")
 }
 
 /// Loads what the SDK finds in the environment.
@@ -62,10 +61,8 @@ async fn build(endpoint: &str) -> String {
     let config = config().await;
     create_tables(&aws_sdk_dynamodb::Client::new(&config)).await;
     create_bucket(endpoint).await;
-    let sqs = aws_sdk_sqs::Client::new(&config);
-    let queue = sqs.create_queue().queue_name(queue()).send().await;
-    let url = queue.expect("the queue is created").queue_url.expect("it has a URL");
-    url.strip_suffix(FUNCTION).expect("its name is at the end").to_owned()
+    let url = create_queue("probe").await;
+    url.strip_suffix("probe").expect("its name is at the end").to_owned()
 }
 
 async fn create_tables(dynamodb: &aws_sdk_dynamodb::Client) {
