@@ -14,8 +14,9 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{
-    BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
+    BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
 };
+use aws_sdk_dynamodb::config::Credentials;
 use tokio::sync::OnceCell;
 
 pub use bucket::Bucket;
@@ -36,7 +37,16 @@ impl Store {
     /// Makes a store in AWS. Looks nothing up: region, credentials and endpoint are found at the
     /// first call, each client is made at its first call.
     pub fn aws(places: &Places, time_scale: u32) -> Self {
-        let session = Session::new(places.endpoint.clone());
+        Self::in_session(Session::new(places.endpoint.clone(), None), places, time_scale)
+    }
+
+    /// Makes a store in AWS for somebody else than the environment says: the operator's command
+    /// speaks to the local AWS so.
+    pub fn aws_as(places: &Places, time_scale: u32, access: Access) -> Self {
+        Self::in_session(Session::new(places.endpoint.clone(), Some(access)), places, time_scale)
+    }
+
+    fn in_session(session: Session, places: &Places, time_scale: u32) -> Self {
         let clock = Clock::System;
         let tables = Dynamo::new(session.clone(), &places.stack, clock.clone());
         let secrets = SecretsManager::new(session.clone(), &places.stage, clock.clone());
@@ -51,20 +61,45 @@ impl Store {
     }
 }
 
+/// Who speaks to AWS, and where, when the environment does not say so.
+#[derive(Clone)]
+pub struct Access {
+    /// The region.
+    pub region: String,
+    /// Id of the access key.
+    pub key_id: String,
+    /// The access key. It has no `Debug` that shows it.
+    pub secret_key: String,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Access({}, {})", self.region, self.key_id)
+    }
+}
+
 /// What all clients share: region, credentials, connections. Looked up once, at the first call.
 #[derive(Debug, Clone)]
 struct Session {
     endpoint: Option<String>,
+    access: Option<Access>,
     config: Arc<OnceCell<SdkConfig>>,
 }
 
 impl Session {
-    fn new(endpoint: Option<String>) -> Self {
-        Self { endpoint, config: Arc::default() }
+    fn new(endpoint: Option<String>, access: Option<Access>) -> Self {
+        Self { endpoint, access, config: Arc::default() }
     }
 
     async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(async || loader(self.endpoint.clone()).load().await).await
+        self.config.get_or_init(async || self.loader().load().await).await
+    }
+
+    fn loader(&self) -> ConfigLoader {
+        let loader = loader(self.endpoint.clone());
+        let Some(Access { region, key_id, secret_key }) = &self.access else { return loader };
+        let credentials = Credentials::new(key_id, secret_key, None, None, "operator");
+        loader.region(Region::new(region.clone())).credentials_provider(credentials)
     }
 }
 

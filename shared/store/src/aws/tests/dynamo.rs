@@ -11,8 +11,8 @@ const GET_MANY: &str = "DynamoDB_20120810.BatchGetItem";
 const PUT_MANY: &str = "DynamoDB_20120810.BatchWriteItem";
 const TRANSACT: &str = "DynamoDB_20120810.TransactWriteItems";
 
-async fn dynamo(aws: &Aws) -> Dynamo {
-    Dynamo::new(aws.session().await, "ferrule", Clock::manual(0))
+fn dynamo(aws: &Aws) -> Dynamo {
+    Dynamo::new(aws.session(), "ferrule", Clock::manual(0))
 }
 
 fn row(sk: &str) -> Item {
@@ -41,7 +41,7 @@ async fn recognises_its_own_write_when_the_answer_was_lost() {
     let mut refusal = error("ConditionalCheckFailedException");
     refusal["Item"] = attributes("lease");
     aws.answers(PUT, 400, refusal).await;
-    let written = dynamo(&aws).await.put(Table::State, row("lease"), When::Absent).await;
+    let written = dynamo(&aws).put(Table::State, row("lease"), When::Absent).await;
     assert_eq!(written.unwrap(), Written::Done);
 }
 
@@ -52,7 +52,7 @@ async fn shows_the_row_of_somebody_else_who_was_faster() {
     refusal["Item"] = attributes("lease");
     aws.answers(PUT, 400, refusal).await;
     let ours = Item { body: "ours".into(), ..row("lease") };
-    let written = dynamo(&aws).await.put(Table::State, ours, When::Absent).await;
+    let written = dynamo(&aws).put(Table::State, ours, When::Absent).await;
     assert_eq!(written.unwrap(), Written::Conflict(Some(row("lease"))));
 }
 
@@ -63,7 +63,7 @@ async fn survives_throttling_and_a_transaction_on_the_same_row() {
     aws.answers(PUT, 400, error("ThrottlingException")).await;
     aws.answers(PUT, 400, error("TransactionConflictException")).await;
     aws.answers(PUT, 200, json!({})).await;
-    let written = dynamo(&aws).await.put(Table::State, row("a"), When::Rev(1)).await;
+    let written = dynamo(&aws).put(Table::State, row("a"), When::Rev(1)).await;
     assert_eq!(written.unwrap(), Written::Done);
     assert_eq!(aws.calls().await.len(), 4);
 }
@@ -74,7 +74,7 @@ async fn writes_again_exactly_what_was_not_processed() {
     let left = json!([{ "PutRequest": { "Item": attributes("b") } }]);
     aws.answers(PUT_MANY, 200, json!({ "UnprocessedItems": { "ferrule-records": left } })).await;
     aws.answers(PUT_MANY, 200, json!({ "UnprocessedItems": {} })).await;
-    dynamo(&aws).await.put_many(Table::Records, vec![row("a"), row("b")]).await.unwrap();
+    dynamo(&aws).put_many(Table::Records, vec![row("a"), row("b")]).await.unwrap();
     let calls = aws.calls().await;
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0]["RequestItems"]["ferrule-records"].as_array().unwrap().len(), 2);
@@ -92,7 +92,7 @@ async fn reads_again_exactly_what_was_not_processed() {
     aws.answers(GET_MANY, 200, json!({ "Responses": { "ferrule-records": [attributes("b")] } }))
         .await;
     let keys = ["a".to_owned(), "b".to_owned()];
-    let rows = dynamo(&aws).await.get_many(Table::Records, "acme", &keys).await.unwrap();
+    let rows = dynamo(&aws).get_many(Table::Records, "acme", &keys).await.unwrap();
     assert_eq!(rows, [row("a"), row("b")]);
     let again = &aws.calls().await[1]["RequestItems"]["ferrule-records"];
     assert_eq!(again["Keys"], json!([key("b")]));
@@ -106,7 +106,7 @@ async fn repeats_a_transaction_that_met_another_and_says_when_a_condition_failed
     aws.answers(TRANSACT, 400, cancelled(&["None", "TransactionConflict"])).await;
     aws.answers(TRANSACT, 200, json!({})).await;
     aws.answers(TRANSACT, 400, cancelled(&["ConditionalCheckFailed", "None"])).await;
-    let dynamo = dynamo(&aws).await;
+    let dynamo = dynamo(&aws);
     let writes = ["a", "b"].map(|sk| Write::Put(Table::State, row(sk), When::Absent)).to_vec();
     assert!(dynamo.transact(writes.clone()).await.unwrap());
     assert!(!dynamo.transact(writes).await.unwrap());
@@ -120,7 +120,7 @@ async fn repeats_a_transaction_that_met_another_and_says_when_a_condition_failed
 async fn names_the_permission_that_is_missing() {
     let aws = Aws::start().await;
     aws.answers(GET, 400, error("AccessDeniedException")).await;
-    let failure = dynamo(&aws).await.get(Table::Audit, "acme", "a").await.unwrap_err();
+    let failure = dynamo(&aws).get(Table::Audit, "acme", "a").await.unwrap_err();
     assert_eq!(failure.code(), "rejected");
     let text = failure.to_string();
     assert!(text.contains("dynamodb:GetItem on ferrule-audit"), "{text}");
@@ -133,7 +133,7 @@ async fn says_what_is_wrong_without_showing_what_is_stored() {
     answer["secret"] = "hunter2".into();
     aws.answers(PUT, 400, answer).await;
     let secret = Item { body: "hunter2".into(), ..row("a") };
-    let failure = dynamo(&aws).await.put(Table::State, secret, When::Always).await.unwrap_err();
+    let failure = dynamo(&aws).put(Table::State, secret, When::Always).await.unwrap_err();
     let text = format!("{failure} {failure:?}");
     assert!(text.contains("PutItem on ferrule-state: ValidationException: told so"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
@@ -141,7 +141,7 @@ async fn says_what_is_wrong_without_showing_what_is_stored() {
 
 #[tokio::test]
 async fn says_that_nobody_answers() {
-    let nobody = session("http://127.0.0.1:1".into()).await;
+    let nobody = session("http://127.0.0.1:1".into());
     let dynamo = Dynamo::new(nobody, "ferrule", Clock::manual(0));
     let failure = dynamo.get(Table::State, "acme", "a").await.unwrap_err();
     assert_eq!(failure.code(), "unavailable");

@@ -4,15 +4,10 @@
 mod dynamo;
 mod others;
 
-use std::sync::Arc;
-
-use aws_config::{Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::header};
 
-use super::{Session, loader};
+use super::{Access, Session};
 use crate::{Places, Store};
 
 /// An AWS that answers as it is told.
@@ -36,20 +31,16 @@ impl Aws {
         requests.iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
     }
 
-    async fn session(&self) -> Session {
-        session(self.0.uri()).await
+    fn session(&self) -> Session {
+        session(self.0.uri())
     }
 }
 
 /// Connects to an endpoint as to AWS, with credentials that nobody checks.
-async fn session(endpoint: String) -> Session {
-    let credentials = Credentials::new("key", "secret", None, None, "tests");
-    let config: SdkConfig = loader(Some(endpoint))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .region(Region::new("eu-central-1"))
-        .load()
-        .await;
-    Session { endpoint: None, config: Arc::new(OnceCell::new_with(Some(config))) }
+fn session(endpoint: String) -> Session {
+    let access =
+        Access { region: "eu-central-1".into(), key_id: "key".into(), secret_key: "secret".into() };
+    Session::new(Some(endpoint), Some(access))
 }
 
 fn error(code: &str) -> Value {

@@ -24,7 +24,7 @@ fn sent(ids: &[&str], failed: &[&str], is_our_fault: bool) -> Value {
 }
 
 async fn send(aws: &Aws, bodies: &[&str]) -> Result<(), Failure> {
-    let sqs = Sqs::new(aws.session().await, &format!("{}/1/ferrule-", aws.0.uri()));
+    let sqs = Sqs::new(aws.session(), &format!("{}/1/ferrule-", aws.0.uri()));
     let message =
         |body: &&str| Outgoing { body: (*body).into(), delay: Duration::from_millis(1500) };
     sqs.send("rest", bodies.iter().map(message).collect()).await
@@ -69,9 +69,9 @@ struct Vault {
 }
 
 impl Vault {
-    async fn new(aws: &Aws) -> Self {
+    fn new(aws: &Aws) -> Self {
         let clock = Clock::manual(1_700_000_000_000);
-        Self { secrets: SecretsManager::new(aws.session().await, "prod", clock.clone()), clock }
+        Self { secrets: SecretsManager::new(aws.session(), "prod", clock.clone()), clock }
     }
 
     async fn read(&self, fresh: bool) -> Result<Option<String>, Failure> {
@@ -105,7 +105,7 @@ async fn asks_once_a_minute_and_when_it_must() {
     for answer in ["v1", "v2", "v3"] {
         aws.answers(READ, 200, version(answer)).await;
     }
-    let vault = Vault::new(&aws).await;
+    let vault = Vault::new(&aws);
     assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
     assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
     assert_eq!(vault.read(true).await.unwrap().unwrap(), body("v2"));
@@ -120,7 +120,7 @@ async fn asks_once_a_minute_and_when_it_must() {
 async fn serves_what_it_knows_while_nobody_answers_but_not_when_asked_for_fresh() {
     let aws = Aws::start().await;
     aws.answers(READ, 200, version("v1")).await;
-    let vault = Vault::new(&aws).await;
+    let vault = Vault::new(&aws);
     vault.read(false).await.unwrap();
     vault.clock.advance(Duration::from_mins(59));
     assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
@@ -134,7 +134,7 @@ async fn never_hides_a_missing_permission_behind_the_cache() {
     let aws = Aws::start().await;
     aws.answers(READ, 200, version("v1")).await;
     aws.answers(READ, 400, error("AccessDeniedException")).await;
-    let vault = Vault::new(&aws).await;
+    let vault = Vault::new(&aws);
     vault.read(false).await.unwrap();
     vault.clock.advance(Duration::from_secs(61));
     assert_eq!(vault.read(false).await.unwrap_err().code(), "rejected");
@@ -146,7 +146,7 @@ async fn replaces_only_the_version_that_was_read() {
     aws.answers(READ, 200, version("v2")).await;
     aws.answers(READ, 200, version("v2")).await;
     aws.answers(WRITE, 200, json!({ "VersionId": "v3" })).await;
-    let vault = Vault::new(&aws).await;
+    let vault = Vault::new(&aws);
     assert!(!vault.write("lost", "v1").await.unwrap());
     assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v2"), "what was found is kept");
     assert!(vault.write("body of v3", "v2").await.unwrap());
@@ -158,7 +158,7 @@ async fn replaces_only_the_version_that_was_read() {
 async fn asks_once_for_many_who_ask_at_the_same_time() {
     let aws = Aws::start().await;
     aws.answers(READ, 200, version("v1")).await;
-    let vault = Vault::new(&aws).await;
+    let vault = Vault::new(&aws);
     let reads = futures_util::future::join_all((0..10).map(|_| vault.read(false))).await;
     assert!(reads.into_iter().all(|read| read.unwrap().unwrap() == body("v1")));
     assert_eq!(aws.calls().await.len(), 1);
