@@ -1,5 +1,7 @@
 //! Calls to one instance.
 
+use std::collections::BTreeMap;
+
 use ferrule_connector::{
     Answer, Call, Context, Failure, Object, Value,
     auth::{ApiKey, Auth, ClientAuth, Grant, Scheme},
@@ -107,7 +109,8 @@ impl<'a> Client<'a> {
     /// Sends a call whose answer is of the caller's own shape.
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Answer, Failure> {
         let call = call.header("accept", "application/json").rules(self.rules);
-        let answer = Auth::new(&self.scheme, self.context)?.send(call).await?;
+        let auth = Auth::new(&self.scheme, self.context)?;
+        let answer = Box::pin(auth.send(call)).await?;
         if answer.is_html() {
             let reason = "answered with a page for people: is the instance hibernating?";
             return Err(answer.unreadable(reason));
@@ -124,7 +127,7 @@ fn scheme(context: &Context<'_, ServiceNow>, base: &Url) -> Scheme {
         token_url: token_url.into(),
         scope: None,
         client_auth: ClientAuth::Post,
-        params: Default::default(),
+        params: BTreeMap::default(),
     };
     let has_user = context.secret.is_some_and(|secret| secret.username.is_some());
     match context.settings.auth {

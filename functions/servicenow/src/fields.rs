@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ferrule_connector::{Failure, Object};
@@ -26,7 +26,10 @@ pub(crate) struct Fields(BTreeMap<String, String>);
 
 /// What this process knows of tables.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(Mutex<HashMap<(String, String), (Arc<Fields>, i64)>>);
+pub(crate) struct Cache(Mutex<Known>);
+
+/// By partition and sort key of the state table: the fields, and until when they are good.
+type Known = HashMap<(String, String), (Arc<Fields>, i64)>;
 
 impl Fields {
     /// Returns the `internal_type` of a field.
@@ -121,7 +124,7 @@ impl Cache {
         Ok(fields)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), (Arc<Fields>, i64)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,8 @@ use crate::{
     ServiceNow,
     client::{Client, take},
     fields::Cache,
-    load::{Outgoing, check_names, object, prepare, refused},
+    load::check_names,
+    outgoing::{Outgoing, object, prepare, refused},
     pace::Pace,
     text::{flat, stored},
 };

@@ -6,6 +6,7 @@ mod fields;
 mod import;
 mod load;
 mod lookup;
+mod outgoing;
 mod pace;
 mod query;
 mod settings;

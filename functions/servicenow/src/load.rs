@@ -11,17 +11,12 @@ use crate::{
     client::Client,
     fields::{Cache, Fields},
     lookup::{Known, Row},
+    outgoing::{Outgoing, object, prepare, refused},
     pace::Pace,
-    query::unusable,
-    text::outward,
 };
 
-/// A record as the instance takes it.
-pub(crate) struct Outgoing {
-    pub(crate) key: String,
-    /// Field and text, the key field included.
-    pub(crate) values: Vec<(String, String)>,
-}
+/// A record was created and cannot be found again by its key.
+const KEY_NOT_KEPT: &str = "KEY_NOT_KEPT";
 
 /// Most passes over one batch in one delivery.
 const PASSES: usize = 3;
@@ -70,51 +65,13 @@ async fn pass(
             known.doubt(&out.key);
         }
         pace.note(*at, done, outcome)?;
+        if matches!(&done[*at], Some(Disposition::Refused { code, .. }) if code == KEY_NOT_KEPT) {
+            let field = &load.target.key_field;
+            let why = "is it read-only for the user? Records would be created again and again";
+            return Err(Failure::coded(KEY_NOT_KEPT, format!("{field} did not take a key: {why}")));
+        }
     }
     Ok(pace.finish())
-}
-
-/// Turns records into text; one that cannot be written is refused here, alone.
-pub(crate) fn prepare(
-    load: &Load<'_, ServiceNow>,
-    done: &mut [Option<Disposition>],
-    fields: &Fields,
-) -> Vec<(usize, Outgoing)> {
-    let mut ready = Vec::new();
-    for (at, record) in load.records.iter().enumerate() {
-        if done[at].is_some() {
-            continue;
-        }
-        match outgoing(record, load.target, fields) {
-            Ok(out) => ready.push((at, out)),
-            Err(refused) => done[at] = Some(refused),
-        }
-    }
-    ready
-}
-
-fn outgoing(record: &Record, target: &Target, fields: &Fields) -> Result<Outgoing, Disposition> {
-    let Some(key) = &record.key else {
-        let why = "it has no key, and the instance has no other way to find it again";
-        return Err(refused("NO_KEY", why));
-    };
-    if let Some(why) = unusable(key) {
-        return Err(refused("KEY", &format!("its key {key:?} cannot be looked up: {why}")));
-    }
-    let mut values = Vec::new();
-    if let Some(object) = record.value.as_object() {
-        for (name, value) in object.iter().filter(|(name, _)| *name != target.key_field) {
-            let text = outward(value, fields.kind(name));
-            let text = text.map_err(|why| refused("NOT_TEXT", &format!("{name}: {why}")))?;
-            values.push((name.to_owned(), text));
-        }
-    }
-    values.push((target.key_field.clone(), key.clone()));
-    if let (Some(field), Some(version)) = (&target.version_field, &record.version) {
-        values.retain(|(name, _)| name != field);
-        values.push((field.clone(), outward(version, None).unwrap_or_default()));
-    }
-    Ok(Outgoing { key: key.clone(), values })
 }
 
 /// Lists every field that is written.
@@ -197,17 +154,13 @@ async fn insert(
         )
         .await?;
     let Some(answer) = answer else { return Ok(Disposition::Unchanged) };
-    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let id = text("sys_id");
-    if text(&target.key_field) != out.key {
-        let field = &target.key_field;
-        let why = format!(
-            "it was created as {id}, but {field} did not take its key: it would be \
-                           created again with every run"
-        );
-        return Ok(refused("KEY_NOT_KEPT", &why));
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (id, field) = (text("sys_id"), &target.key_field);
+    if text(field) != out.key {
+        let why = format!("it was created as {id}, but {field} did not take its key");
+        return Ok(refused(KEY_NOT_KEPT, &why));
     }
-    known.put(&out.key, &id, &out.values);
+    known.put(&out.key, id, &out.values);
     Ok(Disposition::Created)
 }
 
@@ -239,13 +192,4 @@ async fn remove(
     client.send(Call::delete(url).accept(404)).await?;
     known.forget(key);
     Ok(Disposition::Deleted)
-}
-
-pub(crate) fn object(values: &[(String, String)]) -> Value {
-    let pairs = values.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str())));
-    pairs.collect::<Object>().into()
-}
-
-pub(crate) fn refused(code: &str, message: &str) -> Disposition {
-    Disposition::Refused { code: code.to_owned(), message: message.to_owned() }
 }

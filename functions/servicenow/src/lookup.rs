@@ -7,7 +7,7 @@ use ferrule_connector::{Failure, Object};
 use crate::{
     Target,
     client::Client,
-    load::Outgoing,
+    outgoing::Outgoing,
     query::by_keys,
     text::{flat, stored},
 };

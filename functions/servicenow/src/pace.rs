@@ -8,7 +8,7 @@ use std::time::Duration;
 use ferrule_connector::{Disposition, Failure, Load};
 use ferrule_store::Clock;
 
-use crate::{ServiceNow, load::refused};
+use crate::{ServiceNow, outgoing::refused};
 
 /// So many failures in a row mean that the instance is down.
 const IN_A_ROW: usize = 4;

@@ -1,4 +1,4 @@
-//! Checks requests and answers against a vendor's OpenAPI contract, where it is at hand.
+//! Checks requests and answers against a vendor's `OpenAPI` contract, where it is at hand.
 
 use std::{
     collections::HashMap,
@@ -171,7 +171,7 @@ fn form(body: &[u8]) -> Value {
     Value::Object(pairs.map(|(key, value)| (key, value.into())).collect())
 }
 
-/// OpenAPI 3.0 says `nullable: true` where JSON Schema says `type: [.., null]`.
+/// `OpenAPI` 3.0 says `nullable: true` where JSON Schema says `type: [.., null]`.
 fn write_out_nullable(spec: &mut Value) {
     match spec {
         Value::Object(object) => {

@@ -24,7 +24,9 @@ async fn short_and_empty_pages_are_not_the_end() {
         ids.sort();
         [&ids[4..14], &ids[24..]].concat()
     };
-    hidden.iter().for_each(|id| desk.instance.hide("incident", id));
+    for id in &hidden {
+        desk.instance.hide("incident", id);
+    }
     let records = desk.read_all(json!({"table": "incident", "page_size": 4}), None).await;
     let seen = texts(&records, "sys_id");
     let visible: Vec<String> = ids.into_iter().filter(|id| !hidden.contains(id)).collect();

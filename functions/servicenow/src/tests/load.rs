@@ -181,3 +181,14 @@ async fn a_dead_instance_is_left_in_peace_after_four_tries() {
     assert_eq!(failure.code(), "unavailable");
     assert!(desk.instance.stats().calls - before <= 6);
 }
+
+#[tokio::test]
+async fn a_field_that_does_not_take_the_key_stops_the_batch_after_one_record() {
+    let desk = Desk::new().await;
+    let target = typed(json!({"table": "incident", "key_field": "sys_mod_count"}));
+    let mut done = vec![None; 5];
+    let outcome = desk.deliver(&target, Mode::Upsert, &tickets(5), &mut done).await;
+    assert_eq!(outcome.unwrap_err().code(), "KEY_NOT_KEPT");
+    assert_eq!(refusal(done[0].as_ref().unwrap()), "KEY_NOT_KEPT");
+    assert_eq!(desk.instance.rows("incident").len(), 1);
+}

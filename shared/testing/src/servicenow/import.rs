@@ -97,12 +97,11 @@ fn transform(tables: &mut Tables, staging: &str, id: &str) -> Row {
     let values: Row = plan.map.iter().filter_map(value).collect();
     let missing =
         plan.required.iter().find(|field| values.get(*field).is_none_or(String::is_empty));
-    let (state, comment, target) = match missing {
-        Some(field) => ("error", format!("Data policy: {field} is mandatory"), String::new()),
-        None => {
-            let (state, id) = write(tables, &plan, &values);
-            (state, String::new(), id)
-        }
+    let (state, comment, target) = if let Some(field) = missing {
+        ("error", format!("Data policy: {field} is mandatory"), String::new())
+    } else {
+        let (state, id) = write(tables, &plan, &values);
+        (state, String::new(), id)
     };
     let outcome = [
         ("sys_import_state", state),

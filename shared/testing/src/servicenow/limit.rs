@@ -56,7 +56,7 @@ impl Arrivals {
     /// Returns the most calls in any window of this length, wherever it starts.
     pub(super) fn most_within(&self, window: Duration) -> usize {
         let within = |(first, at): (usize, &Duration)| {
-            self.at[first..].iter().take_while(|later| **later - *at < window).count()
+            self.at[first..].iter().take_while(|later| later.saturating_sub(*at) < window).count()
         };
         self.at.iter().enumerate().map(within).max().unwrap_or(0)
     }

@@ -185,3 +185,13 @@ fn sleeps_behind_a_page_and_limits_calls() {
     );
     assert_eq!(now.most_within(Duration::from_hours(1)), 3);
 }
+
+#[test]
+fn a_call_that_is_not_in_the_contract_is_noted_where_the_contract_is_at_hand() {
+    let now = with_incidents(0);
+    get(&now, "/api/now/table/incident?sysparm_limt=3");
+    call(&now, "POST", "/api/now/import/u_incident_import", &json!({"u_title": 7}));
+    let noted = now.stats().violations;
+    let at_hand = Contract::open("servicenow").is_some();
+    assert_eq!(noted.len(), if at_hand { 2 } else { 0 }, "{noted:?}");
+}
