@@ -9,14 +9,14 @@ use crate::listing::{Ahead, Pattern, path};
 use crate::page::{is_no_file, tag};
 use crate::position::Position;
 use crate::source::Source;
-use crate::store::Shelf;
+use crate::store::Depot;
 
 /// Largest file that fits in a record.
 const MAX_CONTENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Lists the next files; one record each.
 pub(crate) async fn list(
-    shelf: &Shelf,
+    depot: &Depot,
     source: &Source,
     pattern: &Pattern,
     position: &Value,
@@ -25,10 +25,10 @@ pub(crate) async fn list(
     let mut position = Position::read(position)?;
     let ahead = match pattern.plain() {
         Some(plain) => {
-            let files = head(shelf, plain.as_ref()).await?.into_iter().collect();
+            let files = head(depot, plain.as_ref()).await?.into_iter().collect();
             Ahead { files, is_all: true }
         }
-        None => pattern.ahead(shelf, position.listed.as_deref(), page_size).await?,
+        None => pattern.ahead(depot, position.listed.as_deref(), page_size).await?,
     };
     position.is_listed = ahead.is_all;
     position.listed = ahead.files.last().map(|meta| meta.location.to_string());
@@ -41,15 +41,16 @@ pub(crate) async fn list(
 }
 
 /// Reads a whole file as one record; `None` when it is not there.
-pub(crate) async fn download(shelf: &Shelf, file: &str) -> Result<Option<Fetched>, Failure> {
-    let Some(meta) = head(shelf, file).await? else { return Ok(None) };
+pub(crate) async fn download(depot: &Depot, file: &str) -> Result<Option<Fetched>, Failure> {
+    let Some(meta) = head(depot, file).await? else { return Ok(None) };
     if meta.size > MAX_CONTENT_BYTES {
         let limit = MAX_CONTENT_BYTES / (1024 * 1024);
-        let text = format!("{file} has {} bytes; only up to {limit} MiB fit in a record", meta.size);
+        let text =
+            format!("{file} has {} bytes; only up to {limit} MiB fit in a record", meta.size);
         return Err(Failure::coded("FILE_TOO_BIG", text));
     }
-    let what = |error| failure(&format!("read {file} of {}", shelf.name), &error);
-    let found = shelf.store.get(&meta.location).await.map_err(what)?;
+    let what = |error| failure(&format!("read {file} of {}", depot.name), &error);
+    let found = depot.store.get(&meta.location).await.map_err(what)?;
     let bytes = found.bytes().await.map_err(what)?;
     let mut value = about(&meta);
     match std::str::from_utf8(&bytes) {
@@ -61,15 +62,15 @@ pub(crate) async fn download(shelf: &Shelf, file: &str) -> Result<Option<Fetched
 }
 
 /// Asks for what is known about a file; `None` when it is not there.
-pub(crate) async fn head(shelf: &Shelf, file: &str) -> Result<Option<ObjectMeta>, Failure> {
+pub(crate) async fn head(depot: &Depot, file: &str) -> Result<Option<ObjectMeta>, Failure> {
     let location = path(file)?;
-    if let Some(folder) = &shelf.folder {
+    if let Some(folder) = &depot.folder {
         folder.vet(&location)?;
     }
-    match shelf.store.head(&location).await {
+    match depot.store.head(&location).await {
         Ok(meta) => Ok(Some(meta)),
         Err(error) if is_no_file(&error) => Ok(None),
-        Err(error) => Err(failure(&format!("look at {file} of {}", shelf.name), &error)),
+        Err(error) => Err(failure(&format!("look at {file} of {}", depot.name), &error)),
     }
 }
 

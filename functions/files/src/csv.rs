@@ -1,8 +1,8 @@
 //! Records of a CSV file: every value is text, exactly as written.
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use ferrule_connector::{Failure, Object, Value};
 
+use crate::fields::Fields;
 use crate::format::Dialect;
 use crate::frame::{Framed, Framer, Lost, MAX_RECORD_BYTES, Problem, Step, View, utf8};
 
@@ -150,7 +150,9 @@ impl Framer for Rows {
     fn carry(&self) -> Value {
         match &self.columns {
             Columns::Unknown(_) => Value::Null,
-            Columns::Known(names) => names.iter().map(|n| n.as_str().into()).collect::<Vec<_>>().into(),
+            Columns::Known(names) => {
+                names.iter().map(|n| n.as_str().into()).collect::<Vec<_>>().into()
+            }
         }
     }
 }
@@ -245,58 +247,4 @@ fn unique(names: Vec<String>) -> Result<Vec<String>, Failure> {
 
 fn header_failure(wrong: &str) -> Failure {
     Failure::coded("CSV_HEADER", format!("the header of the CSV file: {wrong}"))
-}
-
-/// Splits rows into values.
-struct Fields {
-    reader: Reader,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Fields {
-    fn new(dialect: Dialect) -> Self {
-        let mut builder = ReaderBuilder::new();
-        builder.delimiter(dialect.delimiter).terminator(Terminator::CRLF);
-        match dialect.quote {
-            Some(quote) => builder.quote(quote),
-            None => builder.quoting(false),
-        };
-        let mut fields = Self { reader: builder.build(), text: vec![0; 1024], ends: vec![0; 64] };
-        // The reader drops a byte order mark before its first row; by now there is none to drop.
-        fields.reader.read_record(b"\n", &mut fields.text, &mut fields.ends);
-        fields
-    }
-
-    /// Splits one row, given without its line end.
-    fn read(&mut self, row: &[u8]) -> Result<Vec<&str>, Problem> {
-        let (mut used, mut written, mut count) = (0, 0, 0);
-        let mut rest = row;
-        loop {
-            let (text, ends) = (&mut self.text[written..], &mut self.ends[count..]);
-            let (result, read, more, ended) = self.reader.read_record(rest, text, ends);
-            (written, count) = (written + more, count + ended);
-            used += read;
-            rest = if used < row.len() { &row[used..] } else { b"\n" };
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::Record | ReadRecordResult::End => break,
-            }
-        }
-        self.split(written, count)
-    }
-
-    fn split(&self, written: usize, count: usize) -> Result<Vec<&str>, Problem> {
-        let torn = || Problem::new("ENCODING", "a value is not valid UTF-8".to_owned());
-        let text = std::str::from_utf8(&self.text[..written]).map_err(|_| torn())?;
-        let mut start = 0;
-        let mut fields = Vec::with_capacity(count);
-        for &end in &self.ends[..count] {
-            fields.push(text.get(start..end).ok_or_else(torn)?);
-            start = end;
-        }
-        Ok(fields)
-    }
 }

@@ -37,7 +37,8 @@ pub(crate) fn encode(
         return Ok((None, outcomes));
     }
     let text = writer.finish();
-    let gzip = target.compression.map_or(name.ends_with(".gz"), |c| c == Compression::Gzip);
+    let is_gz = || name.to_ascii_lowercase().ends_with(".gz");
+    let gzip = target.compression.map_or_else(is_gz, |c| c == Compression::Gzip);
     let bytes = if gzip { pack(text.as_bytes())? } else { text.into_bytes() };
     Ok((Some(bytes), outcomes))
 }

@@ -43,7 +43,9 @@ impl Sheet {
 
     /// Returns a record as a row, without its line end.
     pub(crate) fn row(&self, record: &Object) -> Result<String, Unfit> {
-        if let Some((key, _)) = record.iter().find(|(key, _)| !self.columns.iter().any(|c| c == key)) {
+        if let Some((key, _)) =
+            record.iter().find(|(key, _)| !self.columns.iter().any(|c| c == key))
+        {
             return Err(("CSV_COLUMNS", format!("{key:?} is none of the `columns`")));
         }
         let mut row = String::new();

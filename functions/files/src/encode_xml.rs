@@ -70,9 +70,7 @@ fn text(value: &Value) -> Result<String, Unfit> {
         Value::String(text) => text.to_string(),
         other => other.to_string(),
     };
-    let is_refused = |c: char| {
-        matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
-    };
+    let is_refused = |c: char| matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
     if let Some(c) = text.chars().find(|c| is_refused(*c)) {
         return Err(("XML_CHARACTER", format!("U+{:04X} cannot stand in XML", u32::from(c))));
     }

@@ -8,28 +8,28 @@ use crate::listing::Pattern;
 use crate::page::Reading;
 use crate::position::Position;
 use crate::source::{Operation, Source};
-use crate::store::Shelf;
+use crate::store::Depot;
 
 /// Files that are listed ahead and travel in the position.
 const AHEAD: usize = 64;
 
 /// Reads the page at `position`.
 pub(crate) async fn extract(
-    shelf: &Shelf,
+    depot: &Depot,
     source: &Source,
     position: &Value,
     page_size: usize,
 ) -> Result<Fetched, Failure> {
     let pattern = Pattern::parse(&source.path)?;
     if source.operation == Operation::List {
-        return crate::catalog::list(shelf, source, &pattern, position, page_size).await;
+        return crate::catalog::list(depot, source, &pattern, position, page_size).await;
     }
     let mut position = Position::read(position)?;
     let (mut fetched, place) = match position.open.take() {
-        Some(place) => Reading::go_on(shelf, source, place).await?.page(page_size).await?,
-        None => match next_file(shelf, source, &pattern, &mut position).await? {
+        Some(place) => Reading::go_on(depot, source, place).await?.page(page_size).await?,
+        None => match next_file(depot, source, &pattern, &mut position).await? {
             None => (nothing(source), None),
-            Some(file) => first_page(shelf, source, &pattern, &file, page_size).await?,
+            Some(file) => first_page(depot, source, &pattern, &file, page_size).await?,
         },
     };
     position.open = place;
@@ -38,17 +38,17 @@ pub(crate) async fn extract(
 }
 
 async fn first_page(
-    shelf: &Shelf,
+    depot: &Depot,
     source: &Source,
     pattern: &Pattern,
     file: &str,
     page_size: usize,
 ) -> Result<(Fetched, Option<crate::position::Place>), Failure> {
     if source.operation == Operation::Download {
-        let fetched = crate::catalog::download(shelf, file).await?;
+        let fetched = crate::catalog::download(depot, file).await?;
         return fetched.map_or_else(|| absent(source, pattern), |fetched| Ok((fetched, None)));
     }
-    match Reading::start(shelf, source, file).await? {
+    match Reading::start(depot, source, file).await? {
         Some(reading) => reading.page(page_size).await,
         None => absent(source, pattern),
     }
@@ -63,7 +63,7 @@ fn absent<P>(source: &Source, pattern: &Pattern) -> Result<(Fetched, Option<P>),
 }
 
 async fn next_file(
-    shelf: &Shelf,
+    depot: &Depot,
     source: &Source,
     pattern: &Pattern,
     position: &mut Position,
@@ -75,7 +75,7 @@ async fn next_file(
     }
     let mut queue = VecDeque::from(std::mem::take(&mut position.queue));
     if queue.is_empty() && !position.is_listed {
-        let ahead = pattern.ahead(shelf, position.listed.as_deref(), AHEAD).await?;
+        let ahead = pattern.ahead(depot, position.listed.as_deref(), AHEAD).await?;
         queue.extend(ahead.files.into_iter().map(|meta| meta.location.to_string()));
         position.is_listed = ahead.is_all;
         position.listed = queue.back().cloned().or(position.listed.take());

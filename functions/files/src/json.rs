@@ -53,10 +53,9 @@ impl Document {
             return self.endless(view);
         };
         match (self.state, token) {
-            (_, Token::Space) => {}
+            (_, Token::Space) | (State::Key(_), Token::Comma) => {}
             (State::Value(level), token) => return self.value(level, token, bytes, view),
             (State::Key(level), Token::Close(b'}')) => return Err(self.not_there(level)),
-            (State::Key(_), Token::Comma) => {}
             (State::Key(level), Token::Text) => {
                 let key = json::parse(&view.bytes[..bytes]).unwrap_or_default();
                 let wanted = key.as_str() == self.path.get(level).map(String::as_str);
@@ -117,13 +116,11 @@ impl Document {
         if self.state == State::Single {
             self.state = State::After;
         }
-        match self.lost.take() {
-            Some(lost) => lost.found_end(end),
-            None => {
-                let outcome = object(&view.bytes[..end], view);
-                Step::Record(Framed { bytes: end, line: view.line, outcome })
-            }
+        if let Some(lost) = self.lost.take() {
+            return lost.found_end(end);
         }
+        let outcome = object(&view.bytes[..end], view);
+        Step::Record(Framed { bytes: end, line: view.line, outcome })
     }
 
     fn endless(&mut self, view: View<'_>) -> Result<Step, Failure> {
@@ -199,5 +196,8 @@ fn between(view: View<'_>) -> usize {
 
 fn broken(view: View<'_>, wrong: &str) -> Failure {
     let (line, at) = (view.line, view.at);
-    Failure::coded("JSON", format!("the JSON document, line {line} (byte {at} of the text): {wrong}"))
+    Failure::coded(
+        "JSON",
+        format!("the JSON document, line {line} (byte {at} of the text): {wrong}"),
+    )
 }

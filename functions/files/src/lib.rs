@@ -8,6 +8,7 @@ mod encode_csv;
 mod encode_xml;
 mod extract;
 mod fault;
+mod fields;
 mod folder;
 mod format;
 mod frame;
@@ -39,12 +40,12 @@ use futures_util::TryStreamExt as _;
 use object_store::ObjectStore as _;
 
 pub use crate::format::{Compression, Csv, Format};
+use crate::load::Job;
 pub use crate::settings::{Acl, Encryption, Secret, Settings};
 pub use crate::source::{Operation, Source};
 pub use crate::store::Own;
+use crate::store::{Depot, Request};
 pub use crate::target::{Effect, Target};
-use crate::load::Job;
-use crate::store::{Request, Shelf};
 
 /// Connections that are kept open.
 const KEPT: usize = 16;
@@ -53,7 +54,7 @@ const KEPT: usize = 16;
 #[derive(Default)]
 pub struct Files {
     own: Own,
-    open: Mutex<Vec<(Key, Shelf)>>,
+    open: Mutex<Vec<(Key, Depot)>>,
 }
 
 /// Everything that makes one connection differ from another.
@@ -67,17 +68,17 @@ impl Files {
     }
 
     /// Returns the files of a connection; opens them once per process.
-    fn shelf(&self, context: &Context<'_, Self>) -> Result<Shelf, Failure> {
+    fn depot(&self, context: &Context<'_, Self>) -> Result<Depot, Failure> {
         let Context { tenant, settings, secret, local, .. } = *context;
         let key = Key(tenant.clone(), settings.clone(), secret.cloned(), local);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, shelf)) = open.iter().find(|(known, _)| *known == key) {
-            return Ok(shelf.clone());
+        if let Some((_, depot)) = open.iter().find(|(known, _)| *known == key) {
+            return Ok(depot.clone());
         }
-        let shelf = Request { tenant, settings, secret, local, own: &self.own }.open()?;
+        let depot = Request { tenant, settings, secret, local, own: &self.own }.open()?;
         open.truncate(KEPT - 1);
-        open.insert(0, (key, shelf.clone()));
-        Ok(shelf)
+        open.insert(0, (key, depot.clone()));
+        Ok(depot)
     }
 }
 
@@ -90,8 +91,8 @@ impl Connector for Files {
     type Target = Target;
 
     async fn extract(&self, task: &Extract<'_, Self>) -> Result<Fetched, Failure> {
-        let shelf = self.shelf(&task.context)?;
-        extract::extract(&shelf, task.source, task.position, task.page_size).await
+        let depot = self.depot(&task.context)?;
+        extract::extract(&depot, task.source, task.position, task.page_size).await
     }
 
     async fn load(
@@ -99,16 +100,17 @@ impl Connector for Files {
         task: &Load<'_, Self>,
         done: &mut [Option<Disposition>],
     ) -> Result<(), Failure> {
-        let shelf = self.shelf(&task.context)?;
+        let depot = self.depot(&task.context)?;
         let &Load { target, mode, records, batch_id, .. } = task;
-        Job { shelf: &shelf, target, mode, records, batch_id }.run(done).await
+        Job { depot: &depot, target, mode, records, batch_id }.run(done).await
     }
 
     async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {
-        let shelf = self.shelf(context)?;
-        let first = shelf.store.list(None).try_next().await;
-        let first = first.map_err(|error| fault::failure(&format!("list {}", shelf.name), &error))?;
+        let depot = self.depot(context)?;
+        let first = depot.store.list(None).try_next().await;
+        let first =
+            first.map_err(|error| fault::failure(&format!("list {}", depot.name), &error))?;
         let found = if first.is_some() { "has files" } else { "is empty" };
-        Ok(Health { message: format!("{} can be listed and {found}", shelf.name) })
+        Ok(Health { message: format!("{} can be listed and {found}", depot.name) })
     }
 }

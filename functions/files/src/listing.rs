@@ -8,7 +8,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use object_store::{ObjectMeta, ObjectStore as _, path::Path};
 
 use crate::fault::failure;
-use crate::store::Shelf;
+use crate::store::Depot;
 
 /// Most bytes of names that are listed at once.
 const MAX_NAME_BYTES: usize = 16 * 1024;
@@ -57,7 +57,7 @@ impl Pattern {
     /// Lists the next files behind `after`, at most `most`.
     pub(crate) async fn ahead(
         &self,
-        shelf: &Shelf,
+        depot: &Depot,
         after: Option<&str>,
         most: usize,
     ) -> Result<Ahead, Failure> {
@@ -66,15 +66,15 @@ impl Pattern {
         };
         let folder = (!folder.as_ref().is_empty()).then_some(folder);
         let found = match after {
-            Some(after) => shelf.store.list_with_offset(folder, &path(after)?),
-            None => shelf.store.list(folder),
+            Some(after) => depot.store.list_with_offset(folder, &path(after)?),
+            None => depot.store.list(folder),
         };
         let matching = found.try_filter(|meta| {
             let name = meta.location.as_ref();
             std::future::ready(!name.ends_with('/') && matcher.is_match(name))
         });
-        let ahead = smallest(matching, shelf.is_sorted, most).await;
-        ahead.map_err(|error| failure(&format!("list {}", shelf.name), &error))
+        let ahead = smallest(matching, depot.is_sorted, most).await;
+        ahead.map_err(|error| failure(&format!("list {}", depot.name), &error))
     }
 }
 

@@ -13,12 +13,12 @@ use crate::fault::failure;
 use crate::listing::path;
 use crate::page::is_no_file;
 use crate::settings::settings;
-use crate::store::Shelf;
+use crate::store::Depot;
 use crate::target::{Effect, Target};
 
 /// A batch on its way into files.
 pub(crate) struct Job<'j> {
-    pub(crate) shelf: &'j Shelf,
+    pub(crate) depot: &'j Depot,
     pub(crate) target: &'j Target,
     pub(crate) mode: Mode,
     pub(crate) records: &'j [Record],
@@ -69,11 +69,11 @@ impl Job<'_> {
 
     /// A file of this batch is there already: by an earlier delivery, if it is the same.
     async fn must_be_ours(&self, name: &str, size: u64) -> Result<(), Failure> {
-        match head(self.shelf, name).await? {
+        match head(self.depot, name).await? {
             Some(meta) if meta.size == size => Ok(()),
             _ => Err(Failure::rejected(
                 "the file store",
-                format!("{name} of {} is there already, with other content", self.shelf.name),
+                format!("{name} of {} is there already, with other content", self.depot.name),
             )),
         }
     }
@@ -107,7 +107,7 @@ impl Job<'_> {
         if location.as_ref().is_empty() {
             return Err(Failure::coded("FILE_PATH", "the path of the file is empty"));
         }
-        if let Some(folder) = &self.shelf.folder {
+        if let Some(folder) = &self.depot.folder {
             folder.vet(&location)?;
         }
         Ok(location)
@@ -116,16 +116,18 @@ impl Job<'_> {
     async fn upload(&self, location: &Path, bytes: Bytes) -> Result<Disposition, Failure> {
         match self.mode {
             Mode::Insert => {
-                if self.create(location, bytes.clone()).await? || self.holds(location, &bytes).await? {
+                if self.create(location, bytes.clone()).await?
+                    || self.holds(location, &bytes).await?
+                {
                     return Ok(Disposition::Created);
                 }
                 Ok(refused("FILE_EXISTS", &format!("{location} is there already")))
             }
-            Mode::Update if head(self.shelf, location.as_ref()).await?.is_none() => {
+            Mode::Update if head(self.depot, location.as_ref()).await?.is_none() => {
                 Ok(refused("FILE_MISSING", &format!("{location} is not there")))
             }
             _ => {
-                let put = self.shelf.writer.put(location, bytes.into()).await;
+                let put = self.depot.writer.put(location, bytes.into()).await;
                 put.map_err(|error| self.failed("write", location, &error))?;
                 Ok(Disposition::Updated)
             }
@@ -135,7 +137,7 @@ impl Job<'_> {
     /// Writes a file that is not there yet; false when it is.
     async fn create(&self, location: &Path, bytes: Bytes) -> Result<bool, Failure> {
         let options = PutOptions::from(PutMode::Create);
-        match self.shelf.writer.put_opts(location, bytes.into(), options).await {
+        match self.depot.writer.put_opts(location, bytes.into(), options).await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
             Err(error) => Err(self.failed("write", location, &error)),
@@ -144,23 +146,23 @@ impl Job<'_> {
 
     async fn holds(&self, location: &Path, bytes: &Bytes) -> Result<bool, Failure> {
         let failed = |error| self.failed("read", location, &error);
-        let meta = self.shelf.store.head(location).await.map_err(failed)?;
+        let meta = self.depot.store.head(location).await.map_err(failed)?;
         if meta.size != bytes.len() as u64 {
             return Ok(false);
         }
-        let found = self.shelf.store.get(location).await.map_err(failed)?;
+        let found = self.depot.store.get(location).await.map_err(failed)?;
         Ok(found.bytes().await.map_err(failed)? == bytes)
     }
 
     async fn remove(&self, location: &Path) -> Result<Disposition, Failure> {
-        match self.shelf.store.delete(location).await {
+        match self.depot.store.delete(location).await {
             Err(error) if !is_no_file(&error) => Err(self.failed("delete", location, &error)),
             _ => Ok(Disposition::Deleted),
         }
     }
 
     fn failed(&self, verb: &str, location: &Path, error: &Error) -> Failure {
-        failure(&format!("{verb} {location} of {}", self.shelf.name), error)
+        failure(&format!("{verb} {location} of {}", self.depot.name), error)
     }
 }
 
@@ -172,7 +174,9 @@ fn content(record: &Record) -> Result<Bytes, Disposition> {
             .decode(base64)
             .map(Bytes::from)
             .map_err(|error| refused("FILE_CONTENT", &format!("`content_base64`: {error}"))),
-        _ => Err(refused("FILE_CONTENT", "the record needs `content` or `content_base64`, as text")),
+        _ => {
+            Err(refused("FILE_CONTENT", "the record needs `content` or `content_base64`, as text"))
+        }
     }
 }
 

@@ -18,8 +18,7 @@ pub(crate) enum Markup<'t> {
 }
 
 /// Pieces that a pair of marks surrounds.
-const ASIDES: [(&[u8], &[u8]); 3] =
-    [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")];
+const ASIDES: [(&[u8], &[u8]); 3] = [(b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")];
 
 /// Returns the first piece and its length; `None` when it is not whole.
 pub(crate) fn markup(text: &[u8]) -> Option<(Markup<'_>, usize)> {

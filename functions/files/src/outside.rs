@@ -38,7 +38,12 @@ mod tests {
 
     #[test]
     fn an_endpoint_inside_is_refused() {
-        for inside in ["http://example.com", "https://169.254.169.254/", "https://10.0.0.1", "https://localhost"] {
+        for inside in [
+            "http://example.com",
+            "https://169.254.169.254/",
+            "https://10.0.0.1",
+            "https://localhost",
+        ] {
             assert!(vet(inside).is_err(), "{inside}");
         }
         assert!(vet("https://s3.example.com").is_ok());

@@ -13,7 +13,7 @@ use crate::lines::Lines;
 use crate::listing::path;
 use crate::position::Place;
 use crate::source::Source;
-use crate::store::Shelf;
+use crate::store::Depot;
 use crate::text::{Text, Wrapping};
 use crate::xml::Elements;
 
@@ -35,13 +35,13 @@ pub(crate) struct Reading {
 impl Reading {
     /// Opens a file at its start; `None` when it is not there.
     pub(crate) async fn start(
-        shelf: &Shelf,
+        depot: &Depot,
         source: &Source,
         file: &str,
     ) -> Result<Option<Self>, Failure> {
         let format = source.format_of(file)?;
         let options = GetOptions::default();
-        let Some((chunks, tag)) = get(shelf, file, options).await? else { return Ok(None) };
+        let Some((chunks, tag)) = get(depot, file, options).await? else { return Ok(None) };
         let text = Text::open(chunks, &wrapping(source, format)).await?;
         let framer = framer(source, format, file, &Value::Null)?;
         Ok(Some(Self { file: file.to_owned(), tag, text, framer, fetched: Fetched::default() }))
@@ -49,7 +49,7 @@ impl Reading {
 
     /// Opens a file where the page before has stopped.
     pub(crate) async fn go_on(
-        shelf: &Shelf,
+        depot: &Depot,
         source: &Source,
         place: Place,
     ) -> Result<Self, Failure> {
@@ -60,7 +60,7 @@ impl Reading {
             range: is_plain.then_some(GetRange::Offset(at)),
             ..GetOptions::default()
         };
-        let Some((chunks, now)) = get(shelf, &file, options).await? else {
+        let Some((chunks, now)) = get(depot, &file, options).await? else {
             return Err(changed(&file));
         };
         if now != tag {
@@ -167,16 +167,16 @@ fn wrapping(source: &Source, format: Format) -> Wrapping {
 
 /// Asks for a file; returns its bytes and its tag, or `None` when it is not there.
 async fn get(
-    shelf: &Shelf,
+    depot: &Depot,
     file: &str,
     options: GetOptions,
 ) -> Result<Option<(crate::text::Chunks, String)>, Failure> {
     let location = path(file)?;
-    if let Some(folder) = &shelf.folder {
+    if let Some(folder) = &depot.folder {
         folder.vet(&location)?;
     }
-    let what = format!("read {file} of {}", shelf.name);
-    let found = match shelf.store.get_opts(&location, options).await {
+    let what = format!("read {file} of {}", depot.name);
+    let found = match depot.store.get_opts(&location, options).await {
         Ok(found) => found,
         Err(error) if is_no_file(&error) => return Ok(None),
         Err(Error::Precondition { .. }) => return Err(changed(file)),

@@ -87,9 +87,8 @@ impl Scan {
                 continue;
             }
             match byte {
-                b'"' if was_begun && self.depth == 0 => return Some(pos),
+                b'"' | b'{' | b'[' if was_begun && self.depth == 0 => return Some(pos),
                 b'"' => self.in_string = true,
-                b'{' | b'[' if was_begun && self.depth == 0 => return Some(pos),
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' if self.depth == 0 => return Some(pos),
                 b'}' | b']' => {

@@ -30,7 +30,8 @@ pub struct Settings {
     /// The bucket's region. The function's own when absent.
     #[serde(default)]
     pub region: Option<String>,
-    /// Address of an S3-compatible service. Needs access keys in the secret, and HTTPS.
+    /// Address of an S3-compatible service. Needs access keys in the secret, and HTTPS. With
+    /// `emulator`: where Azurite listens.
     #[serde(default)]
     pub endpoint: Option<String>,
     /// The container is in Azurite, on this machine. Only on the local stack.
@@ -78,6 +79,7 @@ pub enum Acl {
 /// Access keys. Without them the function's own role is used.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 pub struct Secret {
     /// S3: id of the access key.
     #[serde(default)]
@@ -213,7 +215,9 @@ mod tests {
     #[test]
     fn names_exactly_one_place() {
         assert!(refusal("{}").contains("exactly one"));
-        assert!(refusal(r#"{"bucket": "exports", "container": "exports"}"#).contains("exactly one"));
+        assert!(
+            refusal(r#"{"bucket": "exports", "container": "exports"}"#).contains("exactly one")
+        );
         let bucket = read(r#"{"bucket": "exports"}"#);
         assert_eq!(bucket.place(false).unwrap(), Place::Bucket("exports"));
     }

@@ -7,7 +7,9 @@ use ferrule_connector::{Failure, Tenant};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ClientOptions, HeaderMap, HeaderValue, ObjectStore, RetryConfig};
+use object_store::{
+    BackoffConfig, ClientOptions, HeaderMap, HeaderValue, ObjectStore, RetryConfig,
+};
 
 use crate::folder::Folder;
 use crate::listing::path;
@@ -16,7 +18,7 @@ use crate::settings::{Acl, DEFAULT_BUCKET, Encryption, Place, Secret, Settings, 
 
 /// The files of one connection, ready to be read and written.
 #[derive(Debug, Clone)]
-pub(crate) struct Shelf {
+pub(crate) struct Depot {
     /// Reads and lists.
     pub(crate) store: Arc<dyn ObjectStore>,
     /// Writes: the same place, with the headers that only a write may have.
@@ -29,13 +31,21 @@ pub(crate) struct Shelf {
     pub(crate) name: String,
 }
 
-/// What this hub owns, which decides what the function's own role may be used for.
+/// Where Azurite listens when nothing else is said.
+const EMULATOR: &str = "http://127.0.0.1:10000";
+
+/// The key that every Azurite has, as its documentation says
+/// (<https://learn.microsoft.com/azure/storage/common/storage-connect-azurite>). Not a secret.
+pub(crate) const EMULATOR_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// The hub's own buckets; empty where there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Own {
-    /// The bucket behind `bucket: default`.
-    pub bucket: Option<String>,
-    /// Buckets that no connection may name.
-    pub closed: Vec<String>,
+    /// Behind `bucket: default`.
+    pub bucket: String,
+    /// Holds parked payloads of every tenant: no connection may name it.
+    pub payloads: String,
 }
 
 /// Who asks for which place.
@@ -49,23 +59,15 @@ pub(crate) struct Request<'r> {
 
 impl Request<'_> {
     /// Opens the place. Nothing is sent yet.
-    pub(crate) fn open(&self) -> Result<Shelf, Failure> {
+    pub(crate) fn open(&self) -> Result<Depot, Failure> {
         match self.settings.place(self.local)? {
-            Place::Folder(root) => self.folder(root),
+            Place::Folder(root) => folder(root),
             Place::Bucket(bucket) => self.bucket(bucket),
             Place::Container { account, container } => self.container(account, container),
         }
     }
 
-    fn folder(&self, root: &str) -> Result<Shelf, Failure> {
-        let folder = Folder::open(root)?;
-        let store: Arc<dyn ObjectStore> = Arc::new(folder.store()?);
-        let name = format!("folder {root}");
-        let writer = Arc::clone(&store);
-        Ok(Shelf { store, writer, folder: Some(folder), is_sorted: false, name })
-    }
-
-    fn bucket(&self, bucket: &str) -> Result<Shelf, Failure> {
+    fn bucket(&self, bucket: &str) -> Result<Depot, Failure> {
         let (bucket, folder) = self.owned(bucket)?;
         let builder = self.s3(&bucket)?;
         let reader = builder.clone().build().map_err(|error| unusable(&error))?;
@@ -79,18 +81,19 @@ impl Request<'_> {
         let writer = writer.build().map_err(|error| unusable(&error))?;
         let (store, writer) = (within(&folder, reader)?, within(&folder, writer)?);
         let name = format!("bucket {bucket}");
-        Ok(Shelf { store, writer, folder: None, is_sorted: true, name })
+        Ok(Depot { store, writer, folder: None, is_sorted: true, name })
     }
 
     /// Returns the bucket and the folder in it that this tenant may use.
     fn owned(&self, bucket: &str) -> Result<(String, String), Failure> {
         let prefix = self.settings.prefix.clone().unwrap_or_default();
-        let own = self.own.bucket.as_deref();
-        if bucket == DEFAULT_BUCKET || Some(bucket) == own {
-            let own = own.ok_or_else(|| settings("this hub has no default bucket"))?;
-            return Ok((own.to_owned(), format!("{}/{prefix}", self.tenant)));
+        if bucket == DEFAULT_BUCKET || bucket == self.own.bucket {
+            if self.own.bucket.is_empty() {
+                return Err(settings("this hub has no default bucket"));
+            }
+            return Ok((self.own.bucket.clone(), format!("{}/{prefix}", self.tenant)));
         }
-        if self.own.closed.iter().any(|closed| closed == bucket) {
+        if bucket == self.own.payloads {
             return Err(settings(&format!("bucket `{bucket}` is the hub's own")));
         }
         Ok((bucket.to_owned(), prefix))
@@ -154,29 +157,27 @@ impl Request<'_> {
         Ok(Some(endpoint))
     }
 
-    fn container(&self, account: &str, container: &str) -> Result<Shelf, Failure> {
+    fn container(&self, account: &str, container: &str) -> Result<Depot, Failure> {
         let mut builder = MicrosoftAzureBuilder::new()
             .with_account(account)
             .with_container_name(container)
             .with_client_options(self.options())
-            .with_retry(patience())
-            .with_use_emulator(self.settings.emulator && self.settings.endpoint.is_none());
-        if let Some(endpoint) = self.settings.endpoint.as_ref().filter(|_| self.settings.emulator) {
-            builder = builder.with_endpoint(format!("{endpoint}/{account}"));
+            .with_retry(patience());
+        if self.settings.emulator {
+            let host = self.settings.endpoint.as_deref().unwrap_or(EMULATOR);
+            builder = builder.with_endpoint(format!("{host}/{account}"));
         }
-        match self.secret {
-            Some(Secret { account_key: Some(key), .. }) => builder = builder.with_access_key(key),
-            Some(Secret { sas: Some(sas), .. }) => {
-                builder = builder.with_config(AzureConfigKey::SasKey, sas);
-            }
-            _ if self.settings.emulator => {}
+        builder = match self.secret {
+            Some(Secret { account_key: Some(key), .. }) => builder.with_access_key(key),
+            Some(Secret { sas: Some(sas), .. }) => builder.with_config(AzureConfigKey::SasKey, sas),
+            _ if self.settings.emulator => builder.with_access_key(EMULATOR_KEY),
             _ => return Err(settings("the secret needs `account_key` or `sas`")),
-        }
+        };
         let store = builder.build().map_err(|error| unusable(&error))?;
         let folder = self.settings.prefix.clone().unwrap_or_default();
         let store = within(&folder, store)?;
         let name = format!("container {container} of {account}");
-        Ok(Shelf { writer: Arc::clone(&store), store, folder: None, is_sorted: true, name })
+        Ok(Depot { writer: Arc::clone(&store), store, folder: None, is_sorted: true, name })
     }
 
     fn options(&self) -> ClientOptions {
@@ -188,6 +189,14 @@ impl Request<'_> {
         let vetted = self.settings.endpoint.is_some() && !self.local;
         if vetted { options.with_dns_resolver(Arc::new(outside::Resolver)) } else { options }
     }
+}
+
+fn folder(root: &str) -> Result<Depot, Failure> {
+    let folder = Folder::open(root)?;
+    let store: Arc<dyn ObjectStore> = Arc::new(folder.store()?);
+    let name = format!("folder {root}");
+    let writer = Arc::clone(&store);
+    Ok(Depot { store, writer, folder: Some(folder), is_sorted: false, name })
 }
 
 /// A Lambda bills for waiting: one quick second try, then the queue waits.

@@ -54,10 +54,10 @@ impl Text {
         }
         text.gather(&mut head, HEAD_BYTES).await?;
         let charset = Charset::of(&head, wrapping.encoding.as_deref(), wrapping.xml)?;
-        if charset.encoding != UTF_8 {
-            text.transcoder = Some(Transcoder::new(charset.encoding));
-        } else {
+        if charset.encoding == UTF_8 {
             text.at = charset.mark_bytes as u64;
+        } else {
+            text.transcoder = Some(Transcoder::new(charset.encoding));
         }
         text.take_in(&head[charset.mark_bytes..]);
         if text.ended {

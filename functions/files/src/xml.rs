@@ -70,7 +70,7 @@ impl Elements {
             return if is_whole { Ok(Step::End) } else { Err(cut_off(view)) };
         }
         let Some((markup, bytes)) = markup(view.bytes) else {
-            return self.unfinished(view);
+            return unfinished(view);
         };
         match markup {
             Markup::Text | Markup::Aside => {}
@@ -121,31 +121,18 @@ impl Elements {
             return Ok(Step::More);
         }
         self.lost.get_or_insert_with(|| Lost::in_view(view));
-        self.unfinished(View { bytes: &view.bytes[inside.pos..], ..view })?;
+        unfinished(View { bytes: &view.bytes[inside.pos..], ..view })?;
         let passed = std::mem::take(&mut inside.pos);
         self.inside = Some(inside);
         Ok(if passed == 0 { Step::More } else { Step::Skip(passed) })
     }
 
     fn found(&mut self, end: usize, view: View<'_>) -> Step {
-        match self.lost.take() {
-            Some(lost) => lost.found_end(end),
-            None => {
-                let outcome = record(&view.bytes[..end], view);
-                Step::Record(Framed { bytes: end, line: view.line, outcome })
-            }
+        if let Some(lost) = self.lost.take() {
+            return lost.found_end(end);
         }
-    }
-
-    /// A tag, comment or text that the window does not hold whole.
-    fn unfinished(&self, view: View<'_>) -> Result<Step, Failure> {
-        if view.is_ended {
-            return Err(cut_off(view));
-        }
-        if view.bytes.len() > MAX_RECORD_BYTES {
-            return Err(broken(view, "one tag, text or comment is too long"));
-        }
-        Ok(Step::More)
+        let outcome = record(&view.bytes[..end], view);
+        Step::Record(Framed { bytes: end, line: view.line, outcome })
     }
 }
 
@@ -174,6 +161,17 @@ fn record(text: &[u8], view: View<'_>) -> Result<Value, Problem> {
         }),
         other => Ok(other),
     }
+}
+
+/// A tag, comment or text that the window does not hold whole.
+fn unfinished(view: View<'_>) -> Result<Step, Failure> {
+    if view.is_ended {
+        return Err(cut_off(view));
+    }
+    if view.bytes.len() > MAX_RECORD_BYTES {
+        return Err(broken(view, "one tag, text or comment is too long"));
+    }
+    Ok(Step::More)
 }
 
 fn doctype() -> Failure {

@@ -25,7 +25,8 @@ async fn a_record_names_its_line_in_spite_of_line_ends_in_values() {
 async fn a_row_with_a_wrong_number_of_columns_is_refused_alone() {
     let got = read_file("a.csv", b"a,b\n1,2\n3\n4,5\n6,7,8\n", "").await.unwrap();
     assert_eq!(texts(&got), [r#"{"a":"1","b":"2"}"#, r#"{"a":"4","b":"5"}"#]);
-    let refused: Vec<_> = got.rejected.iter().map(|r| (r.line, r.code, &*r.message, &*r.raw)).collect();
+    let refused: Vec<_> =
+        got.rejected.iter().map(|r| (r.line, r.code, &*r.message, &*r.raw)).collect();
     let expected = [
         (3, "CSV_COLUMNS", "line 3 has 1 column, the header has 2", "3"),
         (5, "CSV_COLUMNS", "line 5 has 3 columns, the header has 2", "6,7,8"),

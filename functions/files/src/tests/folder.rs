@@ -7,7 +7,7 @@ use ferrule_connector::Tenant;
 
 use super::{read, source};
 use crate::settings::Settings;
-use crate::store::{Own, Request, Shelf};
+use crate::store::{Depot, Own, Request};
 
 /// A folder that is gone when the test is over.
 pub(crate) struct Scratch(pub(crate) PathBuf);
@@ -28,7 +28,7 @@ impl Scratch {
         std::fs::write(path, bytes).unwrap();
     }
 
-    pub(crate) fn shelf(&self) -> Shelf {
+    pub(crate) fn depot(&self) -> Depot {
         open(self.0.to_str().unwrap()).unwrap()
     }
 }
@@ -39,7 +39,7 @@ impl Drop for Scratch {
     }
 }
 
-pub(crate) fn open(root: &str) -> Result<Shelf, ferrule_connector::Failure> {
+pub(crate) fn open(root: &str) -> Result<Depot, ferrule_connector::Failure> {
     let settings = Settings { root: Some(root.to_owned()), ..Settings::default() };
     let (tenant, own) = (Tenant::new("acme").unwrap(), Own::default());
     Request { tenant: &tenant, settings: &settings, secret: None, local: true, own: &own }.open()
@@ -51,7 +51,7 @@ async fn a_folder_is_read_in_order_and_page_by_page() {
     for name in ["c", "a", "b"] {
         scratch.file(&format!("in/{name} 1.csv"), b"a\n1\n2\n3\n");
     }
-    let got = read(&scratch.shelf(), &source(r#"{"path": "in/*.csv"}"#), 2).await.unwrap();
+    let got = read(&scratch.depot(), &source(r#"{"path": "in/*.csv"}"#), 2).await.unwrap();
     assert_eq!(got.origins, ["in/a 1.csv", "in/b 1.csv", "in/c 1.csv"]);
     assert_eq!((got.records.len(), got.pages), (9, 6));
 }
@@ -64,7 +64,7 @@ async fn a_link_out_of_the_folder_is_refused() {
     std::os::unix::fs::symlink(&outside.0, scratch.0.join("sub")).unwrap();
     for path in ["a.csv", "sub/secret.csv", "**/*.csv"] {
         let source = source(&format!(r#"{{"path": "{path}"}}"#));
-        let failure = read(&scratch.shelf(), &source, 10).await.unwrap_err();
+        let failure = read(&scratch.depot(), &source, 10).await.unwrap_err();
         assert_eq!(failure.code(), "FILE_PATH", "{path}");
     }
 }
@@ -74,7 +74,7 @@ async fn a_link_within_the_folder_is_followed() {
     let scratch = Scratch::new();
     scratch.file("a.csv", b"a\n1\n");
     std::os::unix::fs::symlink("a.csv", scratch.0.join("b.csv")).unwrap();
-    let got = read(&scratch.shelf(), &source(r#"{"path": "b.csv"}"#), 10).await.unwrap();
+    let got = read(&scratch.depot(), &source(r#"{"path": "b.csv"}"#), 10).await.unwrap();
     assert_eq!(got.records.len(), 1);
 }
 
@@ -83,12 +83,12 @@ async fn a_folder_file_that_changes_between_two_pages_is_not_mixed() {
     let scratch = Scratch::new();
     scratch.file("a.csv", b"a\n1\n2\n3\n");
     let source = source(r#"{"path": "a.csv"}"#);
-    let shelf = scratch.shelf();
+    let depot = scratch.depot();
     let null = ferrule_connector::Value::Null;
-    let first = crate::extract::extract(&shelf, &source, &null, 1).await.unwrap();
+    let first = crate::extract::extract(&depot, &source, &null, 1).await.unwrap();
     scratch.file("a.csv", b"a\n1\n2\n3\n4\n");
     let next = first.next.unwrap();
-    let failure = crate::extract::extract(&shelf, &source, &next, 1).await.unwrap_err();
+    let failure = crate::extract::extract(&depot, &source, &next, 1).await.unwrap_err();
     assert_eq!(failure.code(), "FILE_CHANGED");
 }
 

@@ -6,9 +6,9 @@ use object_store::{ObjectStoreExt as _, path::Path};
 use proptest::prelude::*;
 
 use super::folder::Scratch;
-use super::{read, shelf, source, texts};
+use super::{depot, read, source, texts};
 use crate::load::Job;
-use crate::store::Shelf;
+use crate::store::Depot;
 use crate::target::Target;
 
 fn records(values: &[&str]) -> Vec<Record> {
@@ -17,44 +17,44 @@ fn records(values: &[&str]) -> Vec<Record> {
 }
 
 async fn load_as(
-    shelf: &Shelf,
+    depot: &Depot,
     target: &str,
     mode: Mode,
     records: &[Record],
 ) -> Result<Vec<Disposition>, Failure> {
     let target: Target = serde_json::from_str(target).unwrap();
     let mut done = vec![None; records.len()];
-    let job = Job { shelf, target: &target, mode, records, batch_id: "run/1#0" };
+    let job = Job { depot, target: &target, mode, records, batch_id: "run/1#0" };
     job.run(&mut done).await?;
     Ok(done.into_iter().map(Option::unwrap).collect())
 }
 
-async fn load(shelf: &Shelf, target: &str, values: &[&str]) -> Result<Vec<Disposition>, Failure> {
-    load_as(shelf, target, Mode::Insert, &records(values)).await
+async fn load(depot: &Depot, target: &str, values: &[&str]) -> Result<Vec<Disposition>, Failure> {
+    load_as(depot, target, Mode::Insert, &records(values)).await
 }
 
-async fn text(shelf: &Shelf, name: &str) -> String {
-    let bytes = shelf.store.get(&Path::from(name)).await.unwrap().bytes().await.unwrap();
+async fn text(depot: &Depot, name: &str) -> String {
+    let bytes = depot.store.get(&Path::from(name)).await.unwrap().bytes().await.unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[tokio::test]
 async fn a_batch_is_one_file_named_after_it() {
-    let shelf = shelf(&[]).await;
+    let depot = depot(&[]).await;
     let values = [r#"{"a":1.10,"b":"x, \"y\""}"#, r#"{"a":null,"c":[1]}"#];
-    let done = load(&shelf, r#"{"path": "out/{batch}.csv"}"#, &values).await.unwrap();
+    let done = load(&depot, r#"{"path": "out/{batch}.csv"}"#, &values).await.unwrap();
     assert_eq!(done, [Disposition::Created, Disposition::Created]);
     let expected = "a,b,c\r\n1.10,\"x, \"\"y\"\"\",\r\n,,[1]\r\n";
-    assert_eq!(text(&shelf, "out/run-1-0.csv").await, expected);
+    assert_eq!(text(&depot, "out/run-1-0.csv").await, expected);
 }
 
 #[tokio::test]
 async fn a_batch_that_comes_twice_is_written_once_and_counted_the_same() {
-    let shelf = shelf(&[]).await;
+    let depot = depot(&[]).await;
     let target = r#"{"path": "{batch}.jsonl.gz"}"#;
-    let first = load(&shelf, target, &[r#"{"a":1}"#]).await.unwrap();
-    assert_eq!(load(&shelf, target, &[r#"{"a":1}"#]).await.unwrap(), first);
-    let other = load(&shelf, target, &[r#"{"a":1,"b":"something else"}"#]).await.unwrap_err();
+    let first = load(&depot, target, &[r#"{"a":1}"#]).await.unwrap();
+    assert_eq!(load(&depot, target, &[r#"{"a":1}"#]).await.unwrap(), first);
+    let other = load(&depot, target, &[r#"{"a":1,"b":"something else"}"#]).await.unwrap_err();
     assert_eq!(other.code(), "rejected");
 }
 
@@ -62,11 +62,11 @@ async fn a_batch_that_comes_twice_is_written_once_and_counted_the_same() {
 async fn what_is_written_is_read_back_in_every_format() {
     let values = [r#"{"a":"1","b":"é<&>\"\n"}"#, r#"{"a":"x","b":"y"}"#];
     for format in ["csv", "json", "jsonl", "xml", "csv.gz", "json.gz"] {
-        let shelf = shelf(&[]).await;
+        let depot = depot(&[]).await;
         let target = format!(r#"{{"path": "{{batch}}.{format}"}}"#);
-        load(&shelf, &target, &values).await.unwrap();
+        load(&depot, &target, &values).await.unwrap();
         let source = source(&format!(r#"{{"path": "run-1-0.{format}"}}"#));
-        let got = read(&shelf, &source, 1).await.unwrap();
+        let got = read(&depot, &source, 1).await.unwrap();
         assert_eq!(texts(&got), values, "{format}");
     }
 }
@@ -74,10 +74,10 @@ async fn what_is_written_is_read_back_in_every_format() {
 #[tokio::test]
 async fn formulas_are_escaped_on_request() {
     let values = [r#"{"a":"=cmd()","b":"+1","c":"-1","d":"@x","e":-1,"f":"a=b","g":"\tx"}"#];
-    let shelf = shelf(&[]).await;
+    let depot = depot(&[]).await;
     let target = r#"{"path": "{batch}.csv", "csv": {"escape_formulas": true, "header": false}}"#;
-    load(&shelf, target, &values).await.unwrap();
-    assert_eq!(text(&shelf, "run-1-0.csv").await, "'=cmd(),'+1,'-1,'@x,-1,a=b,'\tx\r\n");
+    load(&depot, target, &values).await.unwrap();
+    assert_eq!(text(&depot, "run-1-0.csv").await, "'=cmd(),'+1,'-1,'@x,-1,a=b,'\tx\r\n");
 }
 
 #[tokio::test]
@@ -87,11 +87,14 @@ async fn a_record_that_does_not_fit_is_refused_alone() {
         other => format!("{other:?}"),
     };
     let all = async |target: &str, values: &[&str]| {
-        let done = load(&shelf(&[]).await, target, values).await.unwrap();
+        let done = load(&depot(&[]).await, target, values).await.unwrap();
         done.iter().map(code).collect::<Vec<_>>()
     };
     let csv = r#"{"path": "{batch}.csv", "csv": {"columns": ["a"]}}"#;
-    assert_eq!(all(csv, &[r#"{"a":1}"#, r#"{"b":1}"#, "7"]).await, ["Created", "CSV_COLUMNS", "RECORD_SHAPE"]);
+    assert_eq!(
+        all(csv, &[r#"{"a":1}"#, r#"{"b":1}"#, "7"]).await,
+        ["Created", "CSV_COLUMNS", "RECORD_SHAPE"]
+    );
     let xml = r#"{"path": "{batch}.xml"}"#;
     let values = [r#"{"a b":1}"#, r#"{"a":"\u0001"}"#, r#"{"a":[[1]]}"#];
     assert_eq!(all(xml, &values).await, ["XML_NAME", "XML_CHARACTER", "XML_SHAPE"]);
@@ -99,25 +102,26 @@ async fn a_record_that_does_not_fit_is_refused_alone() {
 
 #[tokio::test]
 async fn a_record_becomes_a_file_and_a_file_goes() {
-    let shelf = shelf(&[]).await;
+    let depot = depot(&[]).await;
     let up = r#"{"operation": "upload", "path": "docs/{key}"}"#;
-    let one = records(&[r#"{"path":"a.txt","content":"é"}"#, r#"{"path":"b","content_base64":"/wA="}"#]);
+    let one =
+        records(&[r#"{"path":"a.txt","content":"é"}"#, r#"{"path":"b","content_base64":"/wA="}"#]);
     for _ in 0..2 {
-        let done = load_as(&shelf, up, Mode::Insert, &one).await.unwrap();
+        let done = load_as(&depot, up, Mode::Insert, &one).await.unwrap();
         assert_eq!(done, [Disposition::Created, Disposition::Created]);
     }
-    assert_eq!(text(&shelf, "docs/a.txt").await, "é");
+    assert_eq!(text(&depot, "docs/a.txt").await, "é");
     let other = records(&[r#"{"path":"a.txt","content":"z"}"#, r#"{"path":"new","content":"z"}"#]);
-    let done = load_as(&shelf, up, Mode::Insert, &other[..1]).await.unwrap();
+    let done = load_as(&depot, up, Mode::Insert, &other[..1]).await.unwrap();
     assert!(matches!(&done[0], Disposition::Refused { code, .. } if code == "FILE_EXISTS"));
-    let done = load_as(&shelf, up, Mode::Update, &other).await.unwrap();
+    let done = load_as(&depot, up, Mode::Update, &other).await.unwrap();
     assert_eq!(done[0], Disposition::Updated);
     assert!(matches!(&done[1], Disposition::Refused { code, .. } if code == "FILE_MISSING"));
     for _ in 0..2 {
-        let done = load_as(&shelf, up, Mode::Delete, &one).await.unwrap();
+        let done = load_as(&depot, up, Mode::Delete, &one).await.unwrap();
         assert_eq!(done, [Disposition::Deleted, Disposition::Deleted]);
     }
-    let left = read(&shelf, &source(r#"{"path": "**", "operation": "list"}"#), 9).await.unwrap();
+    let left = read(&depot, &source(r#"{"path": "**", "operation": "list"}"#), 9).await.unwrap();
     assert_eq!(left.records.len(), 0);
 }
 
@@ -128,15 +132,18 @@ async fn a_record_cannot_write_outside_of_the_folder() {
     let climb = [r#"{"path":"../x","content":"z"}"#, r#"{"path":"out/new/x","content":"z"}"#];
     for effect in ["upload", "delete"] {
         let target = format!(r#"{{"operation": "{effect}"}}"#);
-        let done = load(&scratch.shelf(), &target, &climb).await.unwrap();
-        assert!(done.iter().all(|d| matches!(d, Disposition::Refused { code, .. } if code == "FILE_PATH")));
+        let done = load(&scratch.depot(), &target, &climb).await.unwrap();
+        assert!(
+            done.iter()
+                .all(|d| matches!(d, Disposition::Refused { code, .. } if code == "FILE_PATH"))
+        );
     }
     assert_eq!(std::fs::read_dir(&outside.0).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn a_template_without_batch_would_overwrite_and_is_refused() {
-    let failure = load(&shelf(&[]).await, r#"{"path": "out.csv"}"#, &["{}"]).await.unwrap_err();
+    let failure = load(&depot(&[]).await, r#"{"path": "out.csv"}"#, &["{}"]).await.unwrap_err();
     assert!(failure.to_string().contains("{batch}"), "{failure}");
 }
 
@@ -150,11 +157,11 @@ proptest! {
         let value = |row: &Vec<String>| Value::from(Object::from_iter([("x", row[0].as_str().into()), ("y", row[1].as_str().into())]));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let shelf = shelf(&[]).await;
+            let depot = depot(&[]).await;
             let texts_in: Vec<_> = rows.iter().map(|row| value(row).to_string()).collect();
             let values: Vec<_> = texts_in.iter().map(String::as_str).collect();
-            load(&shelf, r#"{"path": "{batch}.csv"}"#, &values).await.unwrap();
-            let got = read(&shelf, &source(r#"{"path": "run-1-0.csv"}"#), 3).await.unwrap();
+            load(&depot, r#"{"path": "{batch}.csv"}"#, &values).await.unwrap();
+            let got = read(&depot, &source(r#"{"path": "run-1-0.csv"}"#), 3).await.unwrap();
             assert_eq!(texts(&got), values);
         });
     }

@@ -1,5 +1,7 @@
 //! Reads whole files page by page, as a run does.
 
+mod azure;
+mod connector;
 mod csv;
 mod files;
 mod folder;
@@ -17,7 +19,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, memory::InMemory, path::Pat
 
 use crate::extract::extract;
 use crate::source::Source;
-use crate::store::Shelf;
+use crate::store::Depot;
 
 /// What a run got from its pages.
 #[derive(Debug, Default, PartialEq)]
@@ -29,12 +31,12 @@ pub(crate) struct Got {
     pub(crate) origins: Vec<String>,
 }
 
-pub(crate) fn over(store: Arc<dyn ObjectStore>) -> Shelf {
+pub(crate) fn over(store: Arc<dyn ObjectStore>) -> Depot {
     let writer = Arc::clone(&store);
-    Shelf { store, writer, folder: None, is_sorted: true, name: "the test".into() }
+    Depot { store, writer, folder: None, is_sorted: true, name: "the test".into() }
 }
 
-pub(crate) async fn shelf(files: &[(&str, &[u8])]) -> Shelf {
+pub(crate) async fn depot(files: &[(&str, &[u8])]) -> Depot {
     let store = InMemory::new();
     for (name, bytes) in files {
         store.put(&Path::from(*name), bytes.to_vec().into()).await.unwrap();
@@ -47,12 +49,12 @@ pub(crate) fn source(json: &str) -> Source {
 }
 
 /// Reads everything, `page_size` records at a time.
-pub(crate) async fn read(shelf: &Shelf, source: &Source, page_size: usize) -> Result<Got, Failure> {
+pub(crate) async fn read(depot: &Depot, source: &Source, page_size: usize) -> Result<Got, Failure> {
     let mut got = Got::default();
     let mut position = Value::Null;
     loop {
         let Fetched { origin, records, rejected, next } =
-            extract(shelf, source, &position, page_size).await?;
+            extract(depot, source, &position, page_size).await?;
         assert!(records.len() + rejected.len() <= page_size);
         got.records.extend(records.into_iter().map(|r| (r.line, r.value.to_string())));
         got.rejected.extend(rejected);
@@ -70,7 +72,7 @@ pub(crate) async fn read(shelf: &Shelf, source: &Source, page_size: usize) -> Re
 /// Reads one file called `name`.
 pub(crate) async fn read_file(name: &str, bytes: &[u8], more: &str) -> Result<Got, Failure> {
     let source = source(&format!(r#"{{"path": "{name}"{more}}}"#));
-    read(&shelf(&[(name, bytes)]).await, &source, 1000).await
+    read(&depot(&[(name, bytes)]).await, &source, 1000).await
 }
 
 pub(crate) fn texts(got: &Got) -> Vec<&str> {

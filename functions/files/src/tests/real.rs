@@ -6,12 +6,12 @@ use super::{read, source};
 #[tokio::test]
 async fn the_real_export_is_read_whole_with_its_line_numbers() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let Ok(shelf) = open(folder) else {
+    let Ok(depot) = open(folder) else {
         println!("skipped: the real export is not there");
         return;
     };
     let source = source(r#"{"path": "servicenow_incidents.csv"}"#);
-    let got = read(&shelf, &source, 1000).await.unwrap();
+    let got = read(&depot, &source, 1000).await.unwrap();
     assert_eq!((got.records.len(), got.rejected.len(), got.pages), (5998, 0, 6));
     assert_eq!((got.records[0].0, got.records[5997].0), (2, 5999));
     let first = &got.records[0].1;

@@ -9,11 +9,8 @@ const FEED: &str = "<?xml version=\"1.0\"?>\n<!-- <entry/> -->\n<feed><title>t</
 #[tokio::test]
 async fn elements_of_a_name_are_records_wherever_they_are() {
     let got = read_file("a.xml", FEED.as_bytes(), r#", "records": "entry""#).await.unwrap();
-    let expected = [
-        r#"{"@id":"1","name":"a > b"}"#,
-        r#"{"@id":">2"}"#,
-        r#"{"@id":"3","entry":{"@id":"4"}}"#,
-    ];
+    let expected =
+        [r#"{"@id":"1","name":"a > b"}"#, r#"{"@id":">2"}"#, r#"{"@id":"3","entry":{"@id":"4"}}"#];
     assert_eq!(texts(&got), expected);
     assert_eq!(got.records[0].0, 4);
 }
