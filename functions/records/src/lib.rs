@@ -160,3 +160,6 @@ fn disposition(applied: Applied) -> Disposition {
         Applied::Exists => refused("EXISTS", "there is a record with this key already"),
     }
 }
+
+#[cfg(test)]
+mod tests;

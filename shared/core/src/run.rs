@@ -138,6 +138,9 @@ pub struct Checkpoint {
     /// The cursor as it will be when the run is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<CursorState>,
+    /// Mark of the delivery that wrote it: of two at once only one goes on.
+    #[serde(default)]
+    pub by: String,
     /// Digests of positions visited: a page link that leads back is a cycle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub visited: Vec<String>,

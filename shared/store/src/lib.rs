@@ -34,6 +34,7 @@ pub use messages::fresh;
 pub use payload::Payloads;
 pub use queue::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Queues};
 pub use records::{Applied, Change, HubRecord, is_older, since_of};
+pub use rows::mark;
 pub use runs::{NotStarted, Standing, envelope_of};
 pub use secret::{Secret, Secrets};
 pub use table::{Item, MAX_ITEM_BYTES, Query, Rows, Start, Table, Tables, When, Write, Written};

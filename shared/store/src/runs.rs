@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Checkpoint, CursorState, Digest, Envelope, Failure, Name, Note, Page, Progress, Run, RunId,
-    RunState, Task, Tenant, VERSION,
+    Checkpoint, Counts, CursorState, Digest, Envelope, Failure, Name, Note, Page, Progress, Run,
+    RunId, RunState, Task, Tenant, Timings, VERSION,
     definition::{Integration, Source},
 };
 use serde::{Deserialize, Serialize};
@@ -131,8 +131,8 @@ impl Store {
             state: RunState::Running,
             started_at: self.clock.now_ms(),
             ended_at: None,
-            counts: Default::default(),
-            timings: Default::default(),
+            counts: Counts::default(),
+            timings: Timings::default(),
             cursor_before: standing.cursor.and_then(|c| c.high).map(|high| high.to_string()),
             cursor_after: None,
             reason: None,
@@ -266,7 +266,7 @@ impl Store {
                 self.tables.put(Table::SyncLog, item, When::Rev(row.rev)).await?.is_done()
             };
             if done {
-                self.renew(tenant, &after, &before).await?;
+                self.renew(tenant, &after).await?;
                 return Ok(closes.then_some(after));
             }
         }
@@ -326,7 +326,7 @@ impl Store {
     }
 
     /// Holds the lease on while news comes in; at most one write a quarter of its length.
-    async fn renew(&self, tenant: &Tenant, run: &Run, _: &Run) -> Result<(), Failure> {
+    async fn renew(&self, tenant: &Tenant, run: &Run) -> Result<(), Failure> {
         if run.state.is_over() {
             return Ok(());
         }

@@ -48,6 +48,7 @@ impl<C: Connector> Handler<C> {
         let mut next = advance(checkpoint, page, &fetched)?;
         let taken = self.sort_out(envelope, fetched, selector.as_mut(), &mut next).await?;
         self.send_batches(envelope, &integration, taken, &mut next).await?;
+        next.by = ferrule_store::mark();
         next.cursor = selector.map(Selector::into_state);
         next.timings.extract_ms += u64::try_from(started.elapsed().as_millis()).unwrap_or(0);
         if !self.store.put_checkpoint(tenant, run, &next, rev).await? {

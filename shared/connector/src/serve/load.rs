@@ -31,6 +31,9 @@ struct Claim {
     finished: bool,
     /// Somebody is at work until then, in milliseconds since 1970.
     held_until: i64,
+    /// Mark of who is at work.
+    #[serde(default)]
+    owner: String,
 }
 
 struct Held {
@@ -129,6 +132,7 @@ impl<C: Connector> Handler<C> {
         }
         let hold = i64::try_from((time_left + HOLD_MARGIN).as_millis()).unwrap_or(60_000);
         held.claim.held_until = now + hold;
+        held.claim.owner = ferrule_store::mark();
         let done = dispositions(&held.claim.done, batch.records.len());
         match self.put_claim(envelope, batch, &mut held, &done).await? {
             true => Ok(held),
