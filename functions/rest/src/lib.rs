@@ -1,1 +1,48 @@
-//! rest.
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod body;
+mod call;
+mod check;
+mod extract;
+mod load;
+mod reference;
+mod settings;
+mod unchanged;
+
+use ferrule_connector::{
+    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, auth::Credentials,
+};
+pub use settings::{
+    Ask, Format, Lookup, Patience, Profile, Reference, Settings, Since, Source, Target, Write,
+};
+
+/// Reads and writes any JSON or XML API over HTTP.
+#[derive(Debug, Default)]
+pub struct Rest {
+    references: reference::Cache,
+}
+
+impl Connector for Rest {
+    const NAME: &'static str = "rest";
+    type Settings = Settings;
+    type Secret = Credentials;
+    type Source = Source;
+    type Target = Target;
+
+    async fn extract(&self, asked: &Extract<'_, Self>) -> Result<Fetched, Failure> {
+        extract::page(asked, &self.references).await
+    }
+
+    async fn load(
+        &self,
+        load: &Load<'_, Self>,
+        done: &mut [Option<Disposition>],
+    ) -> Result<(), Failure> {
+        load::Writing::new(load).write(done).await
+    }
+
+    async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {
+        check::check(context).await
+    }
+}

@@ -1,3 +1,6 @@
-//! Lambda entry point for the rest function.
+//! Lambda entry point for the REST connector.
 
-fn main() {}
+#[tokio::main]
+async fn main() -> Result<(), ferrule_lambda::Error> {
+    ferrule_connector::serve(rest::Rest::default()).await
+}

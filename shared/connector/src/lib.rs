@@ -6,6 +6,7 @@
 pub mod auth;
 mod context;
 mod http;
+pub mod paging;
 mod ratelimit;
 mod serve;
 pub mod url_guard;
@@ -13,10 +14,10 @@ pub mod xml;
 
 pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
 pub use context::{Context, Extract, Health, Load};
+use ferrule_core::definition::Cursor;
 pub use ferrule_core::{Failure, Mark, Name, Object, Record, Tenant, Value};
 pub use ferrule_store::Store;
 pub use ratelimit::{DEFAULT_RATE, Limiter};
-use ferrule_core::definition::Cursor;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 pub use serve::{Checked, Handler, serve};

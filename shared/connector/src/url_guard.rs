@@ -84,10 +84,10 @@ pub fn is_allowed(address: IpAddr, local: bool) -> bool {
 
 /// The IPv4 address inside a mapped or translated (NAT64) IPv6 address.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, high, low] = address.segments();
+    let [prefix @ .., high, low] = address.segments();
     let v4 = Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    let is_mapped = [a, b, c, d, e, f] == [0, 0, 0, 0, 0, 0xffff];
-    let is_nat64 = [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0];
+    let is_mapped = prefix == [0, 0, 0, 0, 0, 0xffff];
+    let is_nat64 = prefix == [0x64, 0xff9b, 0, 0, 0, 0];
     (is_mapped || is_nat64).then_some(v4)
 }
 
@@ -145,7 +145,7 @@ impl Resolve for Resolver {
         let local = self.local;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(vetted(found, local)?)
+            vetted(found, local)
         })
     }
 }

@@ -82,7 +82,8 @@ impl<'a> Auth<'a> {
             Some(Used::Token { access }) => Some(access.as_str()),
             _ => None,
         };
-        let access = self.token(grant, refused).await?;
+        // Boxed: it happens once an hour, and every call would carry its size.
+        let access = Box::pin(self.token(grant, refused)).await?;
         let bearer = format!("Bearer {access}");
         let call = call.secret_header("authorization", &bearer).hide(&access);
         Ok((call, Used::Token { access }))
@@ -90,7 +91,8 @@ impl<'a> Auth<'a> {
 
     async fn secret(&self, fresh: bool) -> Result<Secret, Failure> {
         let secret = self.store.secrets.read(&self.owner, self.tenant, self.connection, fresh);
-        secret.await?.ok_or_else(|| {
+        // Boxed: the SDK's futures are large.
+        Box::pin(secret).await?.ok_or_else(|| {
             let (tenant, connection) = (self.tenant, self.connection);
             Failure::coded("SECRET", format!("connection {connection} of {tenant} has no secret"))
         })

@@ -1,7 +1,7 @@
 //! Keeps a shared access token unreadable to whoever can read the state table but not the secret.
 //!
 //! The key is derived from the connection's own secret, so there is nothing more to manage
-//! (infra/decisions/0003).
+//! (infra/decisions/0009).
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};

@@ -17,6 +17,10 @@ pub struct Answer {
     pub body: Bytes,
     /// A rule says `ignore`: leave the record out, without an error.
     pub is_ignored: bool,
+    /// The call accepts this status ([`crate::Call::accept`]), and no rule says what it means.
+    pub is_accepted: bool,
+    /// Status and the vendor's words, with secrets removed; empty when the status is a success.
+    pub reason: String,
     pub(crate) service: Arc<str>,
 }
 

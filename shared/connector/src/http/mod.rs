@@ -21,7 +21,7 @@ use http::HeaderMap;
 pub(crate) use redact::redact;
 use reqwest::Response;
 use tokio::time::timeout;
-use verdict::Evidence;
+use verdict::{Evidence, Judged};
 
 use crate::{Limiter, auth::Tokens, url_guard};
 
@@ -144,15 +144,24 @@ impl Http {
             Evidence { service: &self.service, status, headers: &headers, body: &body, now_ms };
         let judged = verdict::judge(call, &evidence);
         self.learn(call, &judged, &headers, now_ms).await;
-        let service = Arc::clone(&self.service);
-        judged.map(|is_ignored| Answer { status, headers, body, is_ignored, service })
+        let judged = judged?;
+        let reason = if status < 300 { String::new() } else { verdict::reason(call, &evidence) };
+        Ok(Answer {
+            is_ignored: judged == Judged::Ignored,
+            is_accepted: judged == Judged::Accepted,
+            reason,
+            service: Arc::clone(&self.service),
+            status,
+            headers,
+            body,
+        })
     }
 
     /// Tells every worker of the connection what the vendor said about the rate.
     async fn learn(
         &self,
         call: &Call<'_>,
-        judged: &Result<bool, Failure>,
+        judged: &Result<Judged, Failure>,
         headers: &HeaderMap,
         now_ms: i64,
     ) {

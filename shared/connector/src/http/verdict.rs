@@ -24,17 +24,28 @@ pub(crate) struct Evidence<'a> {
     pub(crate) now_ms: i64,
 }
 
-/// Decides about an answer; `Ok(true)` means that it is to be left out without an error.
-pub(crate) fn judge(call: &Call<'_>, evidence: &Evidence<'_>) -> Result<bool, Failure> {
+/// Why an answer is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// It is a success.
+    Success,
+    /// A rule says that it is to be left out without an error.
+    Ignored,
+    /// The call wants to see it.
+    Accepted,
+}
+
+/// Decides about an answer.
+pub(crate) fn judge(call: &Call<'_>, evidence: &Evidence<'_>) -> Result<Judged, Failure> {
     let body = || json::parse(evidence.body).unwrap_or_else(|_| text_value(evidence.body));
     let action = match ruled(call, Some(evidence.status), body)? {
         Some(action) => action,
-        None if call.accepted.contains(&evidence.status) => Action::Ok,
+        None if call.accepted.contains(&evidence.status) => return Ok(Judged::Accepted),
         None => standard(evidence),
     };
     match action {
-        Action::Ok => Ok(false),
-        Action::Ignore => Ok(true),
+        Action::Ok => Ok(Judged::Success),
+        Action::Ignore => Ok(Judged::Ignored),
         other => Err(failure(other, call, evidence)),
     }
 }
@@ -88,7 +99,7 @@ fn standard(evidence: &Evidence<'_>) -> Action {
 
 fn failure(action: Action, call: &Call<'_>, evidence: &Evidence<'_>) -> Failure {
     let service = evidence.service.to_owned();
-    let reason = redact(&reason(evidence), &call.secrets);
+    let reason = reason(call, evidence);
     let retry_after = wait::hint(evidence.headers, evidence.now_ms);
     match action {
         Action::RateLimited => Failure::Throttled { service, retry_after },
@@ -108,7 +119,8 @@ fn failed(service: &str, reason: &str) -> Failure {
     Failure::coded("FAIL_RUN", format!("{service}: {reason}"))
 }
 
-fn reason(evidence: &Evidence<'_>) -> String {
+/// Describes an answer that is no success.
+pub(crate) fn reason(call: &Call<'_>, evidence: &Evidence<'_>) -> String {
     let status = evidence.status;
     let name = StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
     let mut reason = name.map_or_else(|| status.to_string(), |name| format!("{status} {name}"));
@@ -118,7 +130,7 @@ fn reason(evidence: &Evidence<'_>) -> String {
         reason.push_str(": ");
         reason.push_str(&words);
     }
-    reason
+    redact(&reason, &call.secrets)
 }
 
 /// Finds the sentence in an error answer. Whole bodies stay out of logs: they can hold records.
@@ -219,10 +231,10 @@ mod tests {
         let headers = HeaderMap::new();
         let judged = |status, body| judge(&call(&rules), &evidence(status, &headers, body));
         let code = |status, body| judged(status, body).unwrap_err().code();
-        assert!(!judged(200, r#"{"ok": true}"#).unwrap());
+        assert_eq!(judged(200, r#"{"ok": true}"#).unwrap(), Judged::Success);
         assert_eq!(code(200, r#"{"ok": false, "error": "busy"}"#), "unavailable");
         assert_eq!(code(200, r#"{"ok": false}"#), "rejected");
-        assert!(judged(404, "").unwrap());
+        assert_eq!(judged(404, "").unwrap(), Judged::Ignored);
         assert_eq!(code(422, ""), "FAIL_RUN");
     }
 
@@ -241,6 +253,7 @@ mod tests {
     #[test]
     fn a_call_can_accept_a_status_that_a_rule_does_not_mention() {
         let headers = HeaderMap::new();
-        assert!(!judge(&call(&[]).accept(404), &evidence(404, &headers, "")).unwrap());
+        let judged = judge(&call(&[]).accept(404), &evidence(404, &headers, "")).unwrap();
+        assert_eq!(judged, Judged::Accepted);
     }
 }

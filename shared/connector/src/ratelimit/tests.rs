@@ -35,8 +35,8 @@ async fn says_exactly_how_long_until_a_call_is_free() {
         limiter.take().await.unwrap();
     }
     let wait = wait_of(&limiter.take().await.unwrap_err());
-    assert!(wait > Duration::from_secs(60) && wait < Duration::from_secs(70), "{wait:?}");
-    store.clock.advance(wait - Duration::from_millis(1));
+    assert!(wait > Duration::from_mins(1) && wait < Duration::from_secs(70), "{wait:?}");
+    store.clock.advance(wait.saturating_sub(Duration::from_millis(1)));
     assert!(limiter.take().await.is_err());
     store.clock.advance(Duration::from_millis(1));
     assert!(limiter.take().await.is_ok());

@@ -54,7 +54,7 @@ fn refuses_what_is_broken_cut_or_hostile() {
 
 #[test]
 fn an_element_with_endless_names_is_refused() {
-    let children: String = (0..2000).map(|n| format!("<n{n}/>")).collect();
+    let children = (0..2000).fold(String::new(), |xml, n| xml + &format!("<n{n}/>"));
     assert!(read(&format!("<a>{children}</a>")).contains("different names"));
 }
 
@@ -104,7 +104,7 @@ fn a_stream_ends_with_the_error_and_keeps_what_came_before() {
 fn one_endless_element_is_stopped_while_many_small_ones_pass() {
     let many = format!("<a>{}</a>", "<b>xxxxxxxx</b>".repeat(1000));
     let small = Records::open(many.as_bytes(), vec!["a".into(), "b".into()], 100);
-    assert_eq!(small.filter(Result::is_ok).count(), 1000);
+    assert_eq!(small.flatten().count(), 1000);
     let endless = format!("<a><b>{}", "x".repeat(1000));
     let mut records = Records::open(endless.as_bytes(), vec!["a".into(), "b".into()], 100);
     assert!(records.next().unwrap().unwrap_err().to_string().contains("too large"));

@@ -45,7 +45,7 @@ async fn ten_workers_make_sixty_calls_and_not_one_more() {
     let outcomes = futures_util::future::join_all(tasks).await.successes();
     assert_eq!(vendor.requests().len(), outcomes);
     assert!((50..=60).contains(&outcomes), "{outcomes}");
-    assert!(wait(workers[0].send(get(&vendor, "/")).await).unwrap() > Duration::from_secs(60));
+    assert!(wait(workers[0].send(get(&vendor, "/")).await).unwrap() > Duration::from_mins(1));
 }
 
 /// Counts what came through.
@@ -55,7 +55,7 @@ trait Count {
 
 impl<T, E> Count for Vec<Vec<Result<T, E>>> {
     fn successes(self) -> usize {
-        self.into_iter().flatten().filter(Result::is_ok).count()
+        self.into_iter().flatten().flatten().count()
     }
 }
 

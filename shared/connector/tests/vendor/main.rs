@@ -1,4 +1,10 @@
 //! The client against a real HTTP server that misbehaves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 mod auth;
 mod broken;

@@ -1,0 +1,312 @@
+//! How a source is read page by page.
+//!
+//! A position is all that is needed to ask for a page: it travels in a queue message and survives a
+//! crash. `null` is the first page.
+
+use ferrule_core::{Failure, Value, path::Path};
+use http::{HeaderMap, header};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+/// How to ask for the next page, and how to see that there is none.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// One page is all.
+    #[default]
+    None,
+    /// The answer names a cursor, which goes into a parameter.
+    Cursor(Cursor),
+    /// A `Link` header with `rel="next"`.
+    LinkHeader,
+    /// The answer's body holds the address of the next page.
+    LinkInBody(LinkInBody),
+    /// So many records are left out. Ends with an empty page, or at the total.
+    Offset(Offset),
+    /// Pages have numbers. Ends with an empty page, or with the last number.
+    Page(PageNumber),
+    /// Records behind the last one seen, by a field that the source sorts by.
+    Keyset(Keyset),
+}
+
+/// See [`Paging::Cursor`].
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Path of the cursor in the answer, such as `.meta.next_cursor`.
+    pub from: String,
+    /// Parameter that takes it.
+    pub param: String,
+    /// Path of a truth value: whether there is more.
+    #[serde(default)]
+    pub more: Option<String>,
+    /// Parameter that takes the number of records wanted.
+    #[serde(default)]
+    pub size_param: Option<String>,
+}
+
+/// See [`Paging::LinkInBody`].
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkInBody {
+    /// Path of the address in the answer, such as `.links.next`.
+    pub from: String,
+}
+
+/// See [`Paging::Offset`].
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Offset {
+    /// Parameter that takes the number of records to leave out.
+    pub param: String,
+    /// Parameter that takes the number of records wanted.
+    #[serde(default)]
+    pub size_param: Option<String>,
+    /// Path of the number of all records in the answer.
+    #[serde(default)]
+    pub total: Option<String>,
+}
+
+/// See [`Paging::Page`].
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageNumber {
+    /// Parameter that takes the number of the page.
+    pub param: String,
+    /// Number of the first page.
+    #[serde(default = "one")]
+    pub first: i64,
+    /// Parameter that takes the number of records wanted.
+    #[serde(default)]
+    pub size_param: Option<String>,
+    /// Path of the number of pages in the answer.
+    #[serde(default)]
+    pub pages: Option<String>,
+}
+
+/// See [`Paging::Keyset`].
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Keyset {
+    /// Path of the field within a record.
+    pub field: String,
+    /// Parameter that takes the last value seen.
+    pub param: String,
+    /// Parameter that takes the number of records wanted.
+    #[serde(default)]
+    pub size_param: Option<String>,
+}
+
+fn one() -> i64 {
+    1
+}
+
+/// How a page is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// With these parameters.
+    Params(Vec<(String, Value)>),
+    /// At this address.
+    At(Url),
+}
+
+/// A page that has come, as far as paging is concerned.
+pub struct Came<'a> {
+    /// Where it was asked for.
+    pub url: &'a Url,
+    /// Its position.
+    pub position: &'a Value,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a Value,
+    /// Its records.
+    pub records: &'a [Value],
+}
+
+impl Paging {
+    /// Says how to ask for the page at `position`; `base` is where all pages are.
+    pub fn ask(&self, base: &Url, position: &Value, size: usize) -> Result<Ask, Failure> {
+        let mut params = Vec::new();
+        let mut add = |name: &str, value: Value| params.push((name.to_owned(), value));
+        let (param, size_param) = match self {
+            Self::None => (None, None),
+            Self::LinkHeader | Self::LinkInBody(_) => match position.as_str() {
+                Some(link) => return linked(base, base, link).map(Ask::At),
+                None => (None, None),
+            },
+            Self::Cursor(how) => (Some(&how.param), how.size_param.as_ref()),
+            Self::Keyset(how) => (Some(&how.param), how.size_param.as_ref()),
+            Self::Offset(how) => (Some(&how.param), how.size_param.as_ref()),
+            Self::Page(how) => (Some(&how.param), how.size_param.as_ref()),
+        };
+        match (param, position, self) {
+            (Some(param), Value::Null, Self::Page(how)) => add(param, Value::from(how.first)),
+            (Some(param), Value::Null, Self::Offset(_)) => add(param, Value::from(0)),
+            (None, ..) | (_, Value::Null, _) => {}
+            (Some(param), position, _) => add(param, position.clone()),
+        }
+        if let Some(param) = size_param {
+            add(param, Value::from(i64::try_from(size).unwrap_or(i64::MAX)));
+        }
+        Ok(Ask::Params(params))
+    }
+
+    /// Says where the next page starts; `None` at the end.
+    ///
+    /// A link to another host is refused: our credentials would go there. So is a page that leads
+    /// to itself.
+    pub fn next(&self, came: &Came<'_>) -> Result<Option<Value>, Failure> {
+        let next = match self {
+            Self::None => None,
+            Self::Cursor(how) => cursor(how, came)?,
+            Self::LinkHeader => link(came, next_link(came.headers))?,
+            Self::LinkInBody(how) => link(came, found(&how.from, came.body)?.and_then(text))?,
+            Self::Offset(how) => offset(how, came)?,
+            Self::Page(how) => page(how, came)?,
+            Self::Keyset(how) => match came.records.last() {
+                None => None,
+                Some(last) => Some(last_key(how, last)?),
+            },
+        };
+        if next.as_ref() == Some(came.position) {
+            return Err(looped());
+        }
+        Ok(next)
+    }
+}
+
+fn looped() -> Failure {
+    Failure::coded("PAGING_LOOP", "the next page is the same page again")
+}
+
+fn cursor(how: &Cursor, came: &Came<'_>) -> Result<Option<Value>, Failure> {
+    if let Some(more) = &how.more
+        && found(more, came.body)?.and_then(|more| more.as_bool()) == Some(false)
+    {
+        return Ok(None);
+    }
+    Ok(found(&how.from, came.body)?.filter(|value| match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Number(_) => true,
+        _ => false,
+    }))
+}
+
+fn offset(how: &Offset, came: &Came<'_>) -> Result<Option<Value>, Failure> {
+    let got = i64::try_from(came.records.len()).unwrap_or(i64::MAX);
+    let next = came.position.as_i64().unwrap_or(0).saturating_add(got);
+    let total = total(how.total.as_ref(), came)?;
+    // A page can be shorter than asked for without being the last: only an empty one ends.
+    Ok((got > 0 && total.is_none_or(|total| next < total)).then(|| Value::from(next)))
+}
+
+fn page(how: &PageNumber, came: &Came<'_>) -> Result<Option<Value>, Failure> {
+    let next = came.position.as_i64().unwrap_or(how.first).saturating_add(1);
+    let last = total(how.pages.as_ref(), came)?.map(|pages| pages + how.first - 1);
+    let is_end = came.records.is_empty() || last.is_some_and(|last| next > last);
+    Ok((!is_end).then(|| Value::from(next)))
+}
+
+fn last_key(how: &Keyset, last: &Value) -> Result<Value, Failure> {
+    let missing = || Failure::coded("PAGING", format!("the last record has no {}", how.field));
+    found(&how.field, last)?.filter(|key| !key.is_null()).ok_or_else(missing)
+}
+
+fn total(path: Option<&String>, came: &Came<'_>) -> Result<Option<i64>, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    Ok(found(path, came.body)?.and_then(|total| match &total {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    }))
+}
+
+fn found(path: &str, value: &Value) -> Result<Option<Value>, Failure> {
+    Ok(Path::parse(path).map_err(Failure::invalid)?.find(value).cloned())
+}
+
+fn text(value: Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// A position is kept without host: what is not there cannot lead elsewhere.
+fn link(came: &Came<'_>, link: Option<String>) -> Result<Option<Value>, Failure> {
+    let Some(link) = link.filter(|link| !link.is_empty()) else { return Ok(None) };
+    let next = linked(came.url, came.url, &link)?;
+    if next == *came.url {
+        return Err(looped());
+    }
+    Ok(Some(Value::from(next[url::Position::BeforePath..url::Position::AfterQuery].to_owned())))
+}
+
+fn linked(base: &Url, from: &Url, link: &str) -> Result<Url, Failure> {
+    let refused = |reason: String| Failure::coded("URL_REFUSED", reason);
+    let url = from.join(link).map_err(|e| refused(format!("the next page has no address: {e}")))?;
+    if url.origin() != base.origin() || !url.username().is_empty() || url.password().is_some() {
+        let host = url.host_str().unwrap_or("nowhere");
+        return Err(refused(format!("the next page is elsewhere, at {host}")));
+    }
+    Ok(url)
+}
+
+/// Finds the target with `rel="next"` in the `Link` headers (RFC 8288), of which there can be
+/// several, each with several links.
+fn next_link(headers: &HeaderMap) -> Option<String> {
+    let lines = headers.get_all(header::LINK).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(links).find(|(_, rel)| is_next(rel)).map(|(target, _)| target)
+}
+
+fn is_next(rel: &str) -> bool {
+    rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("next"))
+}
+
+/// Splits `<target>; rel="next"; title="a, b", <…>` into targets and their relations.
+fn links(line: &str) -> Vec<(String, String)> {
+    let mut links = Vec::new();
+    let mut rest = line;
+    while let Some((_, after)) = rest.split_once('<') {
+        let Some((target, after)) = after.split_once('>') else { break };
+        let (params, after) = split_params(after);
+        rest = after;
+        // Only the first `rel` counts.
+        let rel = params.iter().find(|(name, _)| name.eq_ignore_ascii_case("rel"));
+        links.push((target.trim().to_owned(), rel.map(|(_, rel)| rel.clone()).unwrap_or_default()));
+    }
+    links
+}
+
+/// Reads `; name=value; name="quoted, value"` up to the comma that ends the link.
+fn split_params(text: &str) -> (Vec<(String, String)>, &str) {
+    let (mut params, mut name, mut value) = (Vec::new(), String::new(), None::<String>);
+    let (mut is_quoted, mut is_escaped, mut end) = (false, false, text.len());
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => {
+                is_escaped = false;
+                value.get_or_insert_default().push(c);
+            }
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => value.get_or_insert_default().push(c),
+            ',' => {
+                end = at;
+                break;
+            }
+            ';' => params.push((take(&mut name), value.take().unwrap_or_default())),
+            '=' if value.is_none() => value = Some(String::new()),
+            c if c.is_whitespace() => {}
+            c => value.as_mut().unwrap_or(&mut name).push(c),
+        }
+    }
+    params.push((take(&mut name), value.unwrap_or_default()));
+    (params, &text[end..])
+}
+
+fn take(text: &mut String) -> String {
+    std::mem::take(text)
+}
+
+#[cfg(test)]
+#[path = "paging/tests.rs"]
+mod tests;
