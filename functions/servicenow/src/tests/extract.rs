@@ -55,7 +55,7 @@ async fn a_record_that_changes_while_it_is_read_hides_no_other() {
 async fn an_incremental_run_asks_only_for_what_changed() {
     let desk = Desk::new().await;
     let ids = fill(&desk, 6);
-    desk.store.clock.advance(Duration::from_secs(60));
+    desk.store.clock.advance(Duration::from_mins(1));
     let user = desk.instance.insert("sys_user", &[("email", "ana@example.com")]);
     desk.instance.change("incident", &ids[2], &[("caller_id", &user)]);
     let source = json!({
@@ -121,7 +121,7 @@ async fn an_answer_that_cannot_be_read_is_never_an_empty_page() {
 async fn what_was_deleted_since_comes_after_what_changed() {
     let desk = Desk::new().await;
     let ids = fill(&desk, 3);
-    desk.store.clock.advance(Duration::from_secs(60));
+    desk.store.clock.advance(Duration::from_mins(1));
     desk.instance.change("incident", &ids[0], &[("state", "7")]);
     desk.instance.remove("incident", &ids[1]);
     let source = json!({"table": "incident", "fields": ["number"], "deletes": true});
