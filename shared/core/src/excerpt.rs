@@ -34,9 +34,9 @@ fn masked(value: &Value) -> Value {
 }
 
 fn masked_object(object: &Object) -> Object {
-    let entry = |(name, value): (&str, &Value)| match redact::names_secret(name) {
-        true => (name.to_owned(), MASK.into()),
-        false => (name.to_owned(), masked(value)),
+    let entry = |(name, value): (&str, &Value)| {
+        let hidden = redact::names_secret(name);
+        (name.to_owned(), if hidden { MASK.into() } else { masked(value) })
     };
     object.iter().map(entry).collect()
 }

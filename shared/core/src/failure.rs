@@ -120,7 +120,7 @@ impl Failure {
     pub fn next(&self, failures: usize, schedule: &[Duration]) -> Next {
         match self {
             Self::Throttled { retry_after, .. } => {
-                Next::Wait(retry_after.unwrap_or(Duration::from_secs(60)))
+                Next::Wait(retry_after.unwrap_or(Duration::from_mins(1)))
             }
             Self::Deferred { wait, .. } => Next::Wait(*wait),
             Self::Unavailable { retry_after, .. } => {

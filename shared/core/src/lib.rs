@@ -18,6 +18,7 @@ pub mod path;
 pub mod recipe;
 pub mod redact;
 mod run;
+pub mod schema;
 mod value;
 
 pub use batch::{Batch, Counts, MAX_RECORDS, Record, Timings};

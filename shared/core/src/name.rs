@@ -121,8 +121,9 @@ impl Digest {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let hex: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
-        Self(hex.into())
+        let nibbles = hash.finalize().into_iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex = nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16));
+        Self(hex.collect::<String>().into())
     }
 
     /// Returns the hex digits.

@@ -25,6 +25,7 @@ pub enum Column {
 
 /// How one column is made. One of `from`, `expr`, `concat`, `const` says where the value comes
 /// from; the other keys are applied in the order in which they are documented here.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key that people write")]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {

@@ -51,10 +51,11 @@ pub enum Missed {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookTrigger {
-    /// Name of a shipped signature recipe, such as `standard_webhooks`. Either this or `signature`.
+    /// Name of a shipped signature recipe, such as `standard_webhooks`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-    /// A signature recipe spelled out; `functions/ingest` documents its keys.
+    /// A signature recipe spelled out, or what differs from `recipe`; `functions/ingest` documents
+    /// its keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Object>,
     /// Largest body in bytes. At most and by default 1 MiB.

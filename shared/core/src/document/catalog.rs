@@ -146,16 +146,15 @@ impl Catalog {
         match self.schema(connector) {
             Ok(None) => Vec::new(),
             Err(message) => vec![Problem::new(at, message)],
-            Ok(Some(schema)) => match (role.of)(schema) {
-                Some(schema) => fit(settings, Some(schema), role.at),
-                None => {
-                    let message = format!(
-                        "the connector {connector} of {connection} has nothing to {}",
-                        role.verb
-                    );
-                    vec![Problem::new(at, message)]
-                }
-            },
+            Ok(Some(schema)) => {
+                let Some(schema) = (role.of)(schema) else {
+                    let verb = role.verb;
+                    let message =
+                        format!("the connector {connector} of {connection} has nothing to {verb}");
+                    return vec![Problem::new(at, message)];
+                };
+                fit(settings, Some(schema), role.at)
+            }
         }
     }
 }

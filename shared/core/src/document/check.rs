@@ -13,13 +13,13 @@ use crate::{
     engine::{Engine, check_format, zone_of},
     expr::Expr,
     path::Path,
+    recipe::Recipe,
 };
 
 /// A message cannot stay invisible longer.
 const MAX_WAIT: Duration = Duration::from_hours(12);
 const MAX_RETRIES: usize = 10;
 const MAX_BATCH: u16 = 1000;
-const MAX_WEBHOOK_BYTES: u32 = 1024 * 1024;
 
 /// Finds what is wrong in a document that reads well.
 pub(super) fn check(document: &Document) -> Vec<Problem> {
@@ -103,13 +103,8 @@ impl Found {
     }
 
     fn webhook(&mut self, webhook: &WebhookTrigger) {
-        let at = "trigger.webhook";
-        if webhook.recipe.is_some() == webhook.signature.is_some() {
-            self.add(at, "write either recipe or signature: every webhook is verified");
-        }
-        if webhook.max_bytes.is_some_and(|bytes| bytes == 0 || bytes > MAX_WEBHOOK_BYTES) {
-            let message = format!("a webhook body has 1 to {MAX_WEBHOOK_BYTES} bytes");
-            self.add(format!("{at}.max_bytes"), message);
+        if let Err(problems) = Recipe::of(webhook) {
+            self.0.extend(problems);
         }
     }
 

@@ -39,21 +39,14 @@ impl Places {
     /// Adds line and column: of the value, else of what it would stand in.
     pub(super) fn locate(&self, problem: Problem) -> Problem {
         let place = self.find(&problem.path);
-        self.put(problem, place)
+        put(problem, place)
     }
 
     /// Adds line and column of the key.
     pub(super) fn locate_key(&self, problem: Problem) -> Problem {
         let place = self.keys.get(&problem.path).copied();
         let place = place.unwrap_or_else(|| self.find(&problem.path));
-        self.put(problem, place)
-    }
-
-    fn put(&self, mut problem: Problem, place: Place) -> Problem {
-        if problem.line == 0 {
-            (problem.line, problem.column) = (place.line, place.column);
-        }
-        problem
+        put(problem, place)
     }
 
     fn find(&self, path: &str) -> Place {
@@ -68,6 +61,13 @@ impl Places {
             }
         }
     }
+}
+
+fn put(mut problem: Problem, place: Place) -> Problem {
+    if problem.line == 0 {
+        (problem.line, problem.column) = (place.line, place.column);
+    }
+    problem
 }
 
 /// Appends a key to a path.

@@ -48,7 +48,7 @@ fn walk(value: &Value, path: &str, problems: &mut Vec<Problem>) {
 /// `${...}` refers to a value; it is none.
 fn is_literal(value: &Value) -> bool {
     match value {
-        Value::String(text) => !text.is_empty() && !(text.starts_with("${") && text.ends_with('}')),
+        Value::String(text) => !text.is_empty() && !text.starts_with("${"),
         Value::Number(_) => true,
         _ => false,
     }

@@ -98,10 +98,10 @@ fn anchors_repeat_values_within_bounds() {
     let text = INCIDENTS.replace("{from: .assigned_to, empty: [\"?\"]}", "&a {from: .assigned_to}")
         + "tests:\n  - {name: x, given: &g {number: 1}, expect: *g}\n";
     assert_eq!(one(&text).tests[0].expect.as_ref().unwrap().to_string(), r#"{"number":1}"#);
-    let bomb: String = (1..9)
-        .map(|level| format!("  k{level}: &l{level} [{}]\n", format!("*l{},", level - 1).repeat(9)))
-        .collect();
-    let bomb = format!("apiVersion: x\nx:\n  k0: &l0 [1,2,3,4,5,6,7,8,9]\n{bomb}");
+    let mut bomb = "apiVersion: x\nx:\n  k0: &l0 [1,2,3,4,5,6,7,8,9]\n".to_owned();
+    for level in 1..9 {
+        bomb += &format!("  k{level}: &l{level} [{}]\n", format!("*l{},", level - 1).repeat(9));
+    }
     assert!(problems(&bomb).contains("at most 50000 values"), "{}", problems(&bomb));
 }
 
@@ -122,6 +122,7 @@ fn a_misspelt_key_is_named_with_place_and_suggestion() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row per mistake")]
 fn each_mistake_is_explained_where_it_stands() {
     for (right, wrong, says) in [
         (

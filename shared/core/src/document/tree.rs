@@ -135,9 +135,10 @@ impl<'t> Reader<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 check_tag(tag.as_deref(), at, path)?;
                 let is_text = style != ScalarStyle::Plain || is_str(tag.as_deref());
-                let value = match is_text {
-                    true => text.as_ref().into(),
-                    false => scalar::resolve(&text).map_err(|why| problem(at, path, why))?,
+                let value = if is_text {
+                    text.as_ref().into()
+                } else {
+                    scalar::resolve(&text).map_err(|why| problem(at, path, why))?
                 };
                 (anchor, value)
             }

@@ -43,7 +43,7 @@ impl Cell<'_> {
     }
 
     /// Says that this is not what was expected.
-    pub(super) fn unlike(&self, code: &str, expected: &str) -> Box<Refusal> {
+    pub(super) fn unlike(&self, code: &str, expected: &str) -> Refusal {
         match self {
             Self::Null => Refusal::unlike(code, expected, &Value::Null),
             Self::Text(text) => Refusal::unlike(code, expected, &text.as_ref().into()),
@@ -75,16 +75,12 @@ pub(super) fn folded(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// To lower case, without a copy when it is already.
 pub(super) fn lower(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) {
-        true => text.to_lowercase().into(),
-        false => text,
-    }
+    let changes = text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii());
+    if changes { text.to_lowercase().into() } else { text }
 }
 
 /// To upper case, without a copy when it is already.
 pub(super) fn upper(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.bytes().any(|b| b.is_ascii_lowercase() || !b.is_ascii()) {
-        true => text.to_uppercase().into(),
-        false => text,
-    }
+    let changes = text.bytes().any(|b| b.is_ascii_lowercase() || !b.is_ascii());
+    if changes { text.to_uppercase().into() } else { text }
 }

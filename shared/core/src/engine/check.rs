@@ -1,6 +1,6 @@
 //! The `validate` list: what a mapped record must fulfil, and what happens when it does not.
 
-use super::{column::noted, refusal::Refusal};
+use super::{refusal::Refusal, source::noted};
 use crate::{
     Value,
     definition::{Action, Check, Integration, Problem},
@@ -41,14 +41,14 @@ impl Checks {
     }
 
     /// Runs the checks in order; the first that fails decides.
-    pub(super) fn check(&self, row: &Value) -> Result<Checked, Box<Refusal>> {
+    pub(super) fn check(&self, row: &Value) -> Result<Checked, Refusal> {
         for check in &self.0 {
             let Some(refusal) = check.refusal(row)? else { continue };
             match check.failure {
                 OnFailure::Ignore => return Ok(Checked::Ignore),
                 OnFailure::Park => return Err(refusal),
                 OnFailure::FailRun => {
-                    return Err(Box::new(Refusal { fails_run: true, ..*refusal }));
+                    return Err(Refusal { fails_run: true, ..refusal });
                 }
             }
         }
@@ -98,7 +98,7 @@ fn check_columns(at: &str, check: &Check, integration: &Integration, problems: &
 }
 
 impl Compiled {
-    fn refusal(&self, row: &Value) -> Result<Option<Box<Refusal>>, Box<Refusal>> {
+    fn refusal(&self, row: &Value) -> Result<Option<Refusal>, Refusal> {
         let missing = self.required.iter().find(|name| row.get(name).is_none_or(Value::is_null));
         if let Some(column) = missing {
             let code = self.code.as_deref().unwrap_or("REQUIRED");

@@ -7,11 +7,11 @@ use super::{
     convert::Conversion,
     limit::Limits,
     refusal::Refusal,
+    source::{Source, noted},
 };
 use crate::{
     Value,
     definition::{self, Problem, Rule},
-    expr::Expr,
     path::Path,
 };
 
@@ -22,20 +22,6 @@ pub(super) struct Column {
     source: Source,
     /// Absent when the value is copied as it is.
     steps: Option<Box<Steps>>,
-}
-
-#[derive(Debug)]
-enum Source {
-    Path(Path),
-    Expr(Expr),
-    Concat(Vec<Piece>),
-    Constant(Value),
-}
-
-#[derive(Debug)]
-enum Piece {
-    Path(Path),
-    Literal(String),
 }
 
 #[derive(Debug)]
@@ -73,7 +59,7 @@ impl Column {
             definition::Column::Rule(rule) => {
                 let source = Source::compile(&at, rule, problems);
                 let steps = Steps::compile(&at, rule, problems);
-                Some(Self { name: name.into(), source: source?, steps: Some(Box::new(steps?)) })
+                Some(Self { name: name.into(), source: source?, steps: Some(Box::new(steps)) })
             }
         }
     }
@@ -83,7 +69,7 @@ impl Column {
     }
 
     /// Makes the column's value out of a source record.
-    pub(super) fn make(&self, record: &Value) -> Result<Value, Box<Refusal>> {
+    pub(super) fn make(&self, record: &Value) -> Result<Value, Refusal> {
         let made = self.source.read(record).and_then(|cell| match &self.steps {
             Some(steps) => steps.apply(cell),
             None => Ok(cell.into_value()),
@@ -92,93 +78,8 @@ impl Column {
     }
 }
 
-/// Keeps what is right, and notes what is not.
-pub(super) fn noted<T>(
-    problems: &mut Vec<Problem>,
-    at: &str,
-    outcome: Result<T, String>,
-) -> Option<T> {
-    outcome.map_err(|message| problems.push(Problem::new(at, message))).ok()
-}
-
-impl Source {
-    fn compile(at: &str, rule: &Rule, problems: &mut Vec<Problem>) -> Option<Self> {
-        match (&rule.from, &rule.expr, &rule.concat, &rule.constant) {
-            (Some(path), None, None, None) => {
-                noted(problems, &format!("{at}.from"), Path::parse(path)).map(Self::Path)
-            }
-            (None, Some(code), None, None) => {
-                noted(problems, &format!("{at}.expr"), Expr::compile(code)).map(Self::Expr)
-            }
-            (None, None, Some(pieces), None) => {
-                let pieces = pieces.iter().enumerate().map(|(i, piece)| {
-                    noted(problems, &format!("{at}.concat[{i}]"), Piece::parse(piece))
-                });
-                pieces.collect::<Option<_>>().map(Self::Concat)
-            }
-            (None, None, None, Some(value)) => Some(Self::Constant(value.clone())),
-            _ => {
-                let message =
-                    "say where the value comes from: exactly one of from, expr, concat, const";
-                problems.push(Problem::new(at, message));
-                None
-            }
-        }
-    }
-
-    fn read<'r>(&'r self, record: &'r Value) -> Result<Cell<'r>, Box<Refusal>> {
-        match self {
-            Self::Path(path) => Ok(path.find(record).into()),
-            Self::Constant(value) => Ok(Some(value).into()),
-            Self::Concat(pieces) => concat(pieces, record),
-            Self::Expr(expr) => match expr.first(record) {
-                Ok(value) => Ok(value.map_or(Cell::Null, Cell::from)),
-                Err(message) => Err(Refusal::new("EXPR", message)),
-            },
-        }
-    }
-}
-
-impl Piece {
-    /// A text that starts like a path is one; `.` or `...` is a text.
-    fn parse(text: &str) -> Result<Self, String> {
-        let after_dot = text.strip_prefix('.').and_then(|rest| rest.chars().next());
-        match after_dot {
-            Some(c) if c.is_ascii_alphabetic() || matches!(c, '_' | '"' | '[') => {
-                Path::parse(text).map(Self::Path)
-            }
-            _ => Ok(Self::Literal(text.to_owned())),
-        }
-    }
-}
-
-/// Joins the pieces; null when every path in them leads to nothing.
-fn concat<'r>(pieces: &[Piece], record: &Value) -> Result<Cell<'r>, Box<Refusal>> {
-    let mut joined = String::new();
-    let mut all_absent = pieces.iter().any(|piece| matches!(piece, Piece::Path(_)));
-    for piece in pieces {
-        let found = match piece {
-            Piece::Literal(text) => {
-                joined.push_str(text);
-                continue;
-            }
-            Piece::Path(path) => path.find(record),
-        };
-        match found {
-            None | Some(Value::Null) => continue,
-            Some(Value::String(text)) => joined.push_str(text),
-            Some(scalar @ (Value::Number(_) | Value::Bool(_))) => {
-                joined.push_str(&scalar.to_string())
-            }
-            Some(other) => return Err(Refusal::unlike("TYPE", "texts to join", other)),
-        }
-        all_absent = false;
-    }
-    Ok(if all_absent { Cell::Null } else { Cell::Text(joined.into()) })
-}
-
 impl Steps {
-    fn compile(at: &str, rule: &Rule, problems: &mut Vec<Problem>) -> Option<Self> {
+    fn compile(at: &str, rule: &Rule, problems: &mut Vec<Problem>) -> Self {
         let mut wrong = |key: &str, message: &str| {
             problems.push(Problem::new(format!("{at}.{key}"), message));
         };
@@ -203,7 +104,7 @@ impl Steps {
             .lookup
             .as_ref()
             .map(|table| table.iter().map(|(key, value)| (key.into(), value.clone())).collect());
-        Some(Self {
+        Self {
             trim: rule.trim,
             empty: rule.empty.clone(),
             split: rule.split.clone().map(|at| (at, rule.take)),
@@ -213,10 +114,10 @@ impl Steps {
             default: rule.default.clone(),
             required: rule.required,
             limits,
-        })
+        }
     }
 
-    fn apply(&self, cell: Cell<'_>) -> Result<Value, Box<Refusal>> {
+    fn apply(&self, cell: Cell<'_>) -> Result<Value, Refusal> {
         let cell = self.look_up(self.change_text(cell)?)?;
         let value = match &self.conversion {
             Some(conversion) => conversion.apply(cell)?,
@@ -237,7 +138,7 @@ impl Steps {
     }
 
     /// Trim, empty, split, lower, upper.
-    fn change_text<'r>(&self, cell: Cell<'r>) -> Result<Cell<'r>, Box<Refusal>> {
+    fn change_text<'r>(&self, cell: Cell<'r>) -> Result<Cell<'r>, Refusal> {
         let mut text = match cell {
             Cell::Text(text) => text,
             Cell::Other(_) if self.split.is_some() => {
@@ -274,7 +175,7 @@ impl Steps {
     }
 
     /// Replaces a scalar by its entry; a missing entry is null when there is a default.
-    fn look_up<'r>(&'r self, cell: Cell<'r>) -> Result<Cell<'r>, Box<Refusal>> {
+    fn look_up<'r>(&'r self, cell: Cell<'r>) -> Result<Cell<'r>, Refusal> {
         let Some(table) = &self.lookup else {
             return Ok(cell);
         };
@@ -300,9 +201,10 @@ impl Steps {
 fn part<'t>(text: Cow<'t, str>, separator: &str, take: i32) -> Option<Cow<'t, str>> {
     let nth = usize::try_from(if take < 0 { -1 - i64::from(take) } else { take.into() }).ok()?;
     let pick = |text: &'_ str| -> Option<(usize, usize)> {
-        let found = match take < 0 {
-            true => text.rsplit(separator).nth(nth)?,
-            false => text.split(separator).nth(nth)?,
+        let found = if take < 0 {
+            text.rsplit(separator).nth(nth)?
+        } else {
+            text.split(separator).nth(nth)?
         };
         let start = found.as_ptr() as usize - text.as_ptr() as usize;
         Some((start, start + found.len()))

@@ -22,7 +22,7 @@ pub(super) enum Conversion {
     Json,
 }
 
-type Made = Result<Value, Box<Refusal>>;
+type Made = Result<Value, Refusal>;
 
 impl Conversion {
     /// Compiles the type of a rule; `None` when it names none.
@@ -60,8 +60,8 @@ impl Conversion {
         }
         match self {
             Self::Text => text(cell),
-            Self::Int(scale) => int(cell, *scale),
-            Self::Decimal(scale) => decimal(cell, *scale),
+            Self::Int(scale) => int(&cell, *scale),
+            Self::Decimal(scale) => decimal(&cell, *scale),
             Self::Bool => boolean(&cell),
             Self::Datetime(notation) => {
                 let at = instant(&cell, notation)?;
@@ -101,8 +101,7 @@ fn text(cell: Cell<'_>) -> Made {
 fn short_decimal(text: &str) -> Option<(i64, u8)> {
     let (negative, body) = match text.as_bytes() {
         [b'-', body @ ..] => (true, body),
-        [b'+', body @ ..] => (false, body),
-        body => (false, body),
+        [b'+', body @ ..] | body => (false, body),
     };
     if body.len() > 18 || !body.first()?.is_ascii_digit() || !body.last()?.is_ascii_digit() {
         return None;
@@ -121,9 +120,9 @@ fn short_decimal(text: &str) -> Option<(i64, u8)> {
     Some((if negative { -digits } else { digits }, places))
 }
 
-fn int(cell: Cell<'_>, scale: u8) -> Made {
+fn int(cell: &Cell<'_>, scale: u8) -> Made {
     let long_text;
-    let text = match &cell {
+    let text = match cell {
         Cell::Text(text) => text.as_ref(),
         Cell::Other(value) => match value.as_ref() {
             Value::Number(number) => match number.as_i64() {
@@ -157,8 +156,8 @@ fn short_int(text: &str, scale: u8) -> Option<i64> {
     }
 }
 
-fn decimal(cell: Cell<'_>, scale: u8) -> Made {
-    let number = match &cell {
+fn decimal(cell: &Cell<'_>, scale: u8) -> Made {
+    let number = match cell {
         Cell::Text(text) => plain_number(text),
         Cell::Other(value) => match value.as_ref() {
             Value::Number(number) => Some(number.clone()),
@@ -218,7 +217,7 @@ fn boolean(cell: &Cell<'_>) -> Made {
 }
 
 /// Reads a point in time; a number is seconds since 1970.
-fn instant(cell: &Cell<'_>, notation: &Notation) -> Result<jiff::Timestamp, Box<Refusal>> {
+fn instant(cell: &Cell<'_>, notation: &Notation) -> Result<jiff::Timestamp, Refusal> {
     let wrong = |code: &str| cell.unlike(code, &notation.describe("a point in time"));
     match cell {
         Cell::Text(text) => notation.instant(text).ok_or_else(|| wrong("FORMAT")),

@@ -1,10 +1,10 @@
-//! What a finished value must fulfil: min, max, one_of, pattern.
+//! What a finished value must fulfil: `min`, `max`, `one_of`, `pattern`.
 
 use std::cmp::Ordering;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{column::noted, refusal::Refusal};
+use super::{refusal::Refusal, source::noted};
 use crate::{
     Number, Value, decimal,
     definition::{Problem, Rule},
@@ -48,7 +48,7 @@ impl Limits {
     }
 
     /// Checks a value that is not null.
-    pub(super) fn check(&self, value: &Value) -> Result<(), Box<Refusal>> {
+    pub(super) fn check(&self, value: &Value) -> Result<(), Refusal> {
         if self.min.is_some() || self.max.is_some() {
             self.check_range(value)?;
         }
@@ -68,7 +68,7 @@ impl Limits {
         }
     }
 
-    fn check_range(&self, value: &Value) -> Result<(), Box<Refusal>> {
+    fn check_range(&self, value: &Value) -> Result<(), Refusal> {
         match value {
             Value::Number(number) => {
                 let below = |min: &Number| decimal::compare(number, min) == Ordering::Less;
@@ -86,13 +86,11 @@ impl Limits {
                 // Bytes first: no text has more characters.
                 #[expect(clippy::cast_precision_loss, reason = "no text is that long")]
                 let fits = text.len() as f64 <= max || text.chars().count() as f64 <= max;
-                match fits {
-                    true => Ok(()),
-                    false => {
-                        let expected = format!("at most {max} characters");
-                        Err(Refusal::unlike("RANGE", &expected, value))
-                    }
+                if fits {
+                    return Ok(());
                 }
+                let expected = format!("at most {max} characters");
+                Err(Refusal::unlike("RANGE", &expected, value))
             }
             other => Err(Refusal::unlike("TYPE", "a number", other)),
         }

@@ -7,6 +7,7 @@ mod convert;
 mod examples;
 mod limit;
 mod refusal;
+mod source;
 mod time;
 
 use check::{Checked, Checks};
@@ -87,11 +88,11 @@ impl Engine {
         match self.row(record) {
             Ok(Some(row)) => Verdict::Mapped(row),
             Ok(None) => Verdict::Ignored,
-            Err(refusal) => Verdict::Refused(*refusal),
+            Err(refusal) => Verdict::Refused(refusal),
         }
     }
 
-    fn row(&self, record: &Value) -> Result<Option<Row>, Box<Refusal>> {
+    fn row(&self, record: &Value) -> Result<Option<Row>, Refusal> {
         let value = self.map(record)?;
         if self.checks.check(&value)? == Checked::Ignore {
             return Ok(None);
@@ -103,7 +104,7 @@ impl Engine {
         Ok(Some(Row { key, version, value }))
     }
 
-    fn map(&self, record: &Value) -> Result<Value, Box<Refusal>> {
+    fn map(&self, record: &Value) -> Result<Value, Refusal> {
         let Some(columns) = &self.columns else {
             return Ok(record.clone());
         };
@@ -115,7 +116,7 @@ impl Engine {
     }
 }
 
-fn key(path: &Path, found: Option<&Value>) -> Result<String, Box<Refusal>> {
+fn key(path: &Path, found: Option<&Value>) -> Result<String, Refusal> {
     match found {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.as_ref().to_owned()),
         Some(Value::Number(number)) => Ok(number.to_string()),

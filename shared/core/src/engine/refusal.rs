@@ -17,32 +17,27 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Box<Self> {
-        Box::new(Self {
-            code: code.to_owned(),
-            message: message.into(),
-            field: None,
-            fails_run: false,
-        })
+    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), field: None, fails_run: false }
     }
 
     /// Says that `value` is not what was expected.
-    pub(super) fn unlike(code: &str, expected: &str, value: &Value) -> Box<Self> {
+    pub(super) fn unlike(code: &str, expected: &str, value: &Value) -> Self {
         Self::new(code, format!("expected {expected}, found {}", found(value)))
     }
 
-    pub(super) fn because(mut self: Box<Self>, why: &str) -> Box<Self> {
+    pub(super) fn because(mut self, why: &str) -> Self {
         self.message = format!("{}: {why}", self.message);
         self
     }
 
-    pub(super) fn of(mut self: Box<Self>, field: &str) -> Box<Self> {
+    pub(super) fn of(mut self, field: &str) -> Self {
         self.field = Some(field.to_owned());
         self
     }
 
     /// Puts the column in front of the sentence.
-    pub(super) fn in_column(mut self: Box<Self>, column: &str) -> Box<Self> {
+    pub(super) fn in_column(mut self, column: &str) -> Self {
         self.message = format!("{column}: {}", self.message);
         self.of(column)
     }

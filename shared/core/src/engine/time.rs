@@ -43,7 +43,7 @@ impl Notation {
     /// Reads a point in time; without an offset it is taken in the column's zone.
     pub(super) fn instant(&self, text: &str) -> Option<Timestamp> {
         let Some(format) = &self.format else {
-            return text.parse().ok().or_else(|| self.civil(self.iso(text)?));
+            return text.parse().ok().or_else(|| self.civil(iso(text)?));
         };
         let parsed = BrokenDownTime::parse(format, text).ok()?;
         if parsed.offset().is_some() {
@@ -58,7 +58,7 @@ impl Notation {
             let with_offset = text.parse::<Timestamp>().ok();
             return match with_offset {
                 Some(at) => Some(at.to_zoned(self.zone.clone()).date()),
-                None => self.iso(text).map(DateTime::date),
+                None => iso(text).map(DateTime::date),
             };
         };
         let parsed = BrokenDownTime::parse(format, text).ok()?;
@@ -68,13 +68,14 @@ impl Notation {
         }
     }
 
-    fn iso(&self, text: &str) -> Option<DateTime> {
-        text.parse().ok()
-    }
-
     fn civil(&self, at: DateTime) -> Option<Timestamp> {
         self.zone.to_timestamp(at).ok()
     }
+}
+
+/// Reads a point in time without an offset, or a day.
+fn iso(text: &str) -> Option<DateTime> {
+    text.parse().ok()
 }
 
 /// Finds a zone by its IANA name.

@@ -15,7 +15,7 @@ macro_rules! functions {
     ($($variant:ident $name:literal / $arity:literal $shape:ident,)*) => {
         /// A function that is allowed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Function { $(#[doc = $name] $variant,)* }
+        pub(super) enum Function { $(#[doc = concat!("`", $name, "`")] $variant,)* }
 
         const ALL: &[(&str, usize, Function, Shape)] =
             &[$(($name, $arity, Function::$variant, Shape::$shape),)*];

@@ -5,24 +5,22 @@ use std::sync::Arc;
 use jaq_core::{
     load::{
         Lexer, Parser,
-        lex::{StrPart, Tok, Token},
+        lex::StrPart,
         parse::{BinaryOp, Pattern, Term},
     },
     ops::{Cmp, Math},
     path::{Opt, Part, Path},
 };
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::{
     function::{self, Function, Shape},
-    problem,
+    guard::{MAX_BYTES, MAX_DEPTH, check_tokens, open_brackets},
+    pattern, problem,
 };
 use crate::{Number, Value};
 
-const MAX_BYTES: usize = 8 * 1024;
-const MAX_TOKENS: usize = 600;
 const MAX_NODES: usize = 600;
-const MAX_DEPTH: usize = 40;
 
 /// One step of a compiled expression.
 #[derive(Debug, Clone)]
@@ -86,52 +84,6 @@ pub(super) fn compile(code: &str) -> Result<Node, String> {
         .map_err(|errors| problem::of_parser(code, &errors))?;
     let mut lower = Lower { nodes: 0, depth: 0, vars: Vec::new() };
     lower.node(&term)
-}
-
-/// Most brackets open at one place. Quotes are not looked at: the lexer must never see a bomb.
-fn open_brackets(code: &str) -> usize {
-    let (mut open, mut most) = (0_usize, 0);
-    for byte in code.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => open += 1,
-            b')' | b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        most = most.max(open);
-    }
-    most
-}
-
-/// Counts tokens, and refuses words that change what a program is and long rows of prefixes, on
-/// which the parser would recurse.
-fn check_tokens(tokens: &[Token<&str>], count: &mut usize) -> Result<(), String> {
-    let mut prefixes = 0;
-    for Token(text, kind) in tokens {
-        *count += 1;
-        prefixes =
-            if matches!(*text, "-" | "try" | "if" | "as" | "catch") { prefixes + 1 } else { 0 };
-        if *count > MAX_TOKENS || prefixes > MAX_DEPTH {
-            return Err(format!("an expression has at most {MAX_TOKENS} parts"));
-        }
-        match (kind, *text) {
-            (Tok::Word, word @ ("def" | "reduce" | "foreach" | "label" | "break")) => {
-                return Err(format!("{word} is not available: expressions always end"));
-            }
-            (Tok::Word, word @ ("import" | "include")) => {
-                return Err(format!("{word} is not available: an expression stands alone"));
-            }
-            (Tok::Block(inner), _) => check_tokens(inner, count)?,
-            (Tok::Str(parts), _) => {
-                for part in parts {
-                    if let StrPart::Term(token) = part {
-                        check_tokens(std::slice::from_ref(token), count)?;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 struct Lower<'s> {
@@ -370,7 +322,7 @@ impl<'s> Lower<'s> {
         let (function, shape) = function::find(name, args.len())?;
         let nodes = args.iter().map(|arg| self.node(arg)).collect::<Result<Vec<_>, _>>()?;
         match shape {
-            Shape::Pattern => pattern(name, function, nodes),
+            Shape::Pattern => pattern::compile(name, function, nodes),
             Shape::Value => {
                 let single = nodes.iter().all(|node| node.single);
                 Ok(Node { op: Op::Call(function, shape, nodes), single })
@@ -416,59 +368,4 @@ fn yields_one(function: Function) -> bool {
             | F::UniqueBy
             | F::WithEntries
     )
-}
-
-/// Compiles the regular expression of `test`, `capture`, `sub` and `gsub`: linear in its input.
-fn pattern(name: &str, function: Function, mut args: Vec<Node>) -> Lowered {
-    let literal = |node: &Node| match &node.op {
-        Op::Const(Value::String(text)) => Ok(text.to_string()),
-        _ => Err(format!("{name} needs its regular expression and flags written out as texts")),
-    };
-    let regex_text = literal(&args.remove(0))?;
-    let has_flags = matches!(
-        function,
-        Function::TestFlags | Function::CaptureFlags | Function::SubFlags | Function::GsubFlags
-    );
-    let flags = match args.pop() {
-        Some(node) if has_flags => literal(&node)?,
-        Some(node) => {
-            args.push(node);
-            String::new()
-        }
-        None => String::new(),
-    };
-    let mut builder = RegexBuilder::new(&regex_text);
-    builder.size_limit(256 * 1024).dfa_size_limit(256 * 1024);
-    let mut global = false;
-    for flag in flags.chars() {
-        match flag {
-            'i' => _ = builder.case_insensitive(true),
-            'x' => _ = builder.ignore_whitespace(true),
-            's' => _ = builder.dot_matches_new_line(true),
-            'g' => global = true,
-            other => return Err(format!("{name} has no flag {other:?}: use i, x, s or g")),
-        }
-    }
-    let regex = builder.build().map_err(|error| {
-        format!("{regex_text:?} is not a regular expression: {}", last_line(&error.to_string()))
-    })?;
-    let function = match (function, global) {
-        (Function::SubFlags, true) | (Function::Gsub | Function::GsubFlags, _) => Function::Gsub,
-        (Function::SubFlags | Function::Sub, _) => Function::Sub,
-        (Function::Test | Function::TestFlags, _) => Function::Test,
-        _ => Function::Capture,
-    };
-    let single = args.iter().all(|node| node.single);
-    if !single {
-        return Err(format!("{name} needs a replacement with exactly one result"));
-    }
-    Ok(Node {
-        op: Op::Match(function, Arc::new(regex), args),
-        single: function != Function::Capture,
-    })
-}
-
-/// The regex crate draws its problem over several lines; the last one says it.
-fn last_line(text: &str) -> &str {
-    text.lines().last().unwrap_or(text).trim_start_matches("error: ")
 }

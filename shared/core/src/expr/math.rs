@@ -3,7 +3,7 @@
 
 use jaq_core::ops::Math;
 
-use super::eval::{Machine, Stop, fail, verb};
+use super::machine::{Machine, Stop, fail};
 use crate::{Number, Object, Value, decimal::Decimal};
 
 type Made = Result<Value, Stop>;
@@ -183,10 +183,8 @@ pub(super) fn round(value: &Value, how: Rounding) -> Made {
         }
         let zero = Decimal::parse("0")?;
         let below = decimal < zero;
-        let (one, half) = match below {
-            true => (Decimal::parse("-1")?, Decimal::parse("-0.5")?),
-            false => (Decimal::parse("1")?, Decimal::parse("0.5")?),
-        };
+        let (one, half) = if below { ("-1", "-0.5") } else { ("1", "0.5") };
+        let (one, half) = (Decimal::parse(one)?, Decimal::parse(half)?);
         let truncated = match how {
             Rounding::Round => decimal.plus(&half)?.truncated()?,
             Rounding::Floor if below => decimal.truncated()?.plus(&one)?,
@@ -209,5 +207,16 @@ pub(super) fn whole(number: &Number) -> Result<i64, Stop> {
             None => fail("the number is too large for an index"),
         },
         _ => fail("an index must be a number"),
+    }
+}
+
+/// Names an operator in messages.
+fn verb(op: Math) -> &'static str {
+    match op {
+        Math::Add => "add",
+        Math::Sub => "subtract",
+        Math::Mul => "multiply",
+        Math::Div => "divide",
+        Math::Rem => "take the remainder of",
     }
 }

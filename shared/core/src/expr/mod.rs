@@ -8,10 +8,16 @@
 
 mod call;
 mod eval;
+mod filter;
 mod function;
+mod guard;
+mod list;
 mod lower;
+mod machine;
 mod math;
+mod one;
 mod order;
+mod pattern;
 mod problem;
 mod text;
 
@@ -36,17 +42,17 @@ impl Expr {
 
     /// Returns the first result, `None` when there is none.
     pub fn first(&self, input: &Value) -> Result<Option<Value>, String> {
-        eval::first(&self.root, input)
+        machine::first(&self.root, input)
     }
 
     /// Tells whether the first result is neither `null` nor `false`; no result is false.
     pub fn is_true(&self, input: &Value) -> Result<bool, String> {
-        eval::is_true(&self.root, input)
+        machine::is_true(&self.root, input)
     }
 
     /// Returns all results, at most 10,000.
     pub fn all(&self, input: &Value) -> Result<Vec<Value>, String> {
-        eval::all(&self.root, input)
+        machine::all(&self.root, input)
     }
 }
 

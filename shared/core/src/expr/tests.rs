@@ -351,12 +351,10 @@ proptest! {
         ]), 1..9)
     ) {
         let code = parts.concat();
-        if let Ok(ours) = all(&code, SAMPLE) {
-            if let Some(theirs) = stock(&code, SAMPLE) {
-                let (ours, theirs) = (values_of(&ours), values_of(&theirs));
-                prop_assert_eq!(ours.len(), theirs.len(), "{}", &code);
-                prop_assert!(ours.iter().zip(&theirs).all(|(a, b)| same(a, b)), "{}: {:?} {:?}", code, ours, theirs);
-            }
+        if let (Ok(ours), Some(theirs)) = (all(&code, SAMPLE), stock(&code, SAMPLE)) {
+            let (ours, theirs) = (values_of(&ours), values_of(&theirs));
+            prop_assert_eq!(ours.len(), theirs.len(), "{}", &code);
+            prop_assert!(ours.iter().zip(&theirs).all(|(a, b)| same(a, b)), "{}: {:?} {:?}", code, ours, theirs);
         }
     }
 }

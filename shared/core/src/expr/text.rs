@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use regex::{Captures, Regex};
 
 use super::{
-    eval::{Done, Env, Machine, Out, Stop, fail},
     function::Function,
     lower::Node,
+    machine::{Done, Env, MAX_TEXT, Machine, Out, Stop, count, fail},
 };
 use crate::{Object, Value, json};
 
@@ -48,7 +48,7 @@ pub(super) fn join(machine: &mut Machine, items: &[Value], separator: &str) -> M
             scalar => push(scalar, false, &mut joined),
         }
         machine.spend_text(0)?;
-        if joined.len() > super::eval::MAX_TEXT {
+        if joined.len() > MAX_TEXT {
             break;
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn index(machine: &mut Machine, text: &str, needle: &str, last: bool)
         return Ok(Value::Null);
     }
     let at = if last { text.rfind(needle) } else { text.find(needle) };
-    Ok(at.map_or(Value::Null, |at| super::eval::count(text[..at].chars().count())))
+    Ok(at.map_or(Value::Null, |at| count(text[..at].chars().count())))
 }
 
 /// Reads a number out of a text.
@@ -139,7 +139,7 @@ pub(super) fn matched(
             other => return fail(format!("a replacement must be a text, not {}", other.kind())),
         }
         machine.spend_text(0)?;
-        if made.len() > super::eval::MAX_TEXT {
+        if made.len() > MAX_TEXT {
             machine.spend_text(made.len())?;
         }
         rest_at = whole.end();
