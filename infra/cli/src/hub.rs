@@ -173,14 +173,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// Reads a problem document (RFC 9457).
 fn fault(status: StatusCode, text: &[u8]) -> Fault {
     let problem: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
-    let mut said = ["detail", "title", "message"]
-        .iter()
-        .find_map(|key| problem[*key].as_str())
-        .map_or_else(|| status.to_string(), str::to_owned);
-    let lists = ["problems", "errors"].iter().filter_map(|key| problem[*key].as_array());
-    for one in lists.flatten() {
-        said.push_str("\n  ");
-        said.push_str(&one_problem(one));
+    let problems = problem["problems"].as_array().map_or(&[][..], Vec::as_slice);
+    let detail = ["detail", "title"].iter().find_map(|key| problem[*key].as_str());
+    let mut said = detail.map_or_else(|| status.to_string(), str::to_owned);
+    if !problems.is_empty() {
+        // The detail is the first of them.
+        let lines: Vec<String> = problems.iter().map(one_problem).collect();
+        said = format!("the hub does not take this definition\n  {}", lines.join("\n  "));
     }
     match status.as_u16() {
         400 | 413 | 415 | 422 => Fault::Invalid(said),
@@ -191,20 +190,15 @@ fn fault(status: StatusCode, text: &[u8]) -> Fault {
     }
 }
 
+/// Definitions are sent as one line of JSON, so only the path tells where it is.
 fn one_problem(one: &serde_json::Value) -> String {
     let text = |key: &str| one[key].as_str().unwrap_or_default();
-    let place = match (one["line"].as_u64(), one["column"].as_u64()) {
-        (Some(line @ 1..), Some(column)) => format!("{line}:{column}: "),
-        _ => String::new(),
-    };
     let hint = match text("suggestion") {
         "" => String::new(),
         suggestion => format!("; did you mean {suggestion}?"),
     };
-    let path = [text("path"), text("pointer")].into_iter().find(|path| !path.is_empty());
-    let path = path.map_or_else(String::new, |path| format!("{path}: "));
-    let message = [text("message"), text("detail")].into_iter().find(|said| !said.is_empty());
-    format!("{place}{path}{}{hint}", message.unwrap_or_default())
+    let gap = if text("path").is_empty() { "" } else { ": " };
+    format!("{}{gap}{}{hint}", text("path"), text("message"))
 }
 
 #[cfg(test)]
@@ -212,12 +206,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_told_with_place_and_hint() {
-        let text = br#"{"title": "not valid", "problems": [
-            {"path": "source.conection", "line": 7, "column": 3, "message": "unknown key",
+    fn a_problem_is_told_with_path_and_hint() {
+        let text = br#"{"detail": "1:70: unknown key", "problems": [
+            {"path": "source.conection", "line": 1, "column": 70, "message": "unknown key",
              "suggestion": "connection"}]}"#;
         let fault = fault(StatusCode::UNPROCESSABLE_ENTITY, text);
-        let said = "not valid\n  7:3: source.conection: unknown key; did you mean connection?";
+        let said = "the hub does not take this definition\n  \
+                    source.conection: unknown key; did you mean connection?";
         assert_eq!((fault.code(), fault.to_string().as_str()), (2, said));
     }
 

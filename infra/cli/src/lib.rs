@@ -4,7 +4,10 @@ pub mod commands;
 mod connectors;
 mod definitions;
 mod fault;
+mod hub;
+mod operator;
 mod output;
+mod setting_up;
 pub mod stack;
 pub mod twin;
 

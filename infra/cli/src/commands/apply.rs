@@ -102,8 +102,7 @@ impl Get {
         if let (Some(kind), Some(name)) = (self.kind, &self.name) {
             let path = format!("{}/{}", kind.path(), segment(name));
             let answer = hub.get(&path, &[]).await?;
-            // A definition is shown as it can be applied again.
-            let definition = answer.body.get("definition").unwrap_or(&answer.body);
+            let definition = &answer.body;
             let shown = json!({ "etag": answer.etag, "definition": definition });
             output.result(&shown, |output| output.result_text(definition));
             return Ok(Ended::Well);

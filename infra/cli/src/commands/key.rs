@@ -1,22 +1,19 @@
 //! `ferrule key`: customer keys. They are stored hashed; a key is shown once.
 
 use clap::{Args, Subcommand, ValueEnum};
-use ferrule_core::{Tenant, duration::Span};
-use ferrule_store::{CustomerKey, Role, Store};
-use serde_json::json;
+use ferrule_core::duration::Span;
+use ferrule_store::Role;
+use serde_json::{Value, json};
 
-use super::Outcome;
-use crate::hub::Place;
-use crate::output::{self, Grid, Output};
+use super::{Outcome, rows};
+use crate::hub::{Hub, Place, segment};
+use crate::output::{self, Output};
 use crate::stack::Details;
 use crate::{Ended, Fault, operator};
 
 /// Issue, rotate, revoke and list customer keys.
 #[derive(Debug, Args)]
 pub(super) struct Key {
-    /// Whose data the key opens [default: that of the stack's own key]
-    #[arg(long, global = true, value_name = "NAME")]
-    tenant: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,6 +29,9 @@ enum Command {
         /// What it may do
         #[arg(long, default_value = "read")]
         role: Allowed,
+        /// For another tenant: needs access to the stack's AWS account in place of a key
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
     },
     /// Issue a key in the place of another; both are valid for a while
     #[command(after_help = "Example:\n  ferrule key rotate 1f3a77c0 --overlap 24h")]
@@ -40,7 +40,7 @@ enum Command {
         #[arg(value_name = "ID")]
         id: String,
         /// How long the old key stays valid
-        #[arg(long, default_value = "24h", value_name = "TIME")]
+        #[arg(long, default_value = "24h", value_name = "TIME", value_parser = span)]
         overlap: Span,
     },
     /// Refuse a key from now on
@@ -76,81 +76,81 @@ impl From<Allowed> for Role {
     }
 }
 
+fn span(text: &str) -> Result<Span, String> {
+    Span::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
 impl Key {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
-        let details = Details::read(&place.dir)?;
-        let store = operator::store(&details);
-        let tenant = match &self.tenant {
-            Some(tenant) => operator::tenant(tenant)?,
-            None => operator::own_tenant(&store, &details).await?,
-        };
         match self.command {
-            Command::Issue { label, role } => {
-                let issued = store.issue_key(&tenant, role.into(), &label).await?;
+            Command::Issue { label, role, tenant: Some(tenant) } => {
+                issue_first(place, &tenant, role, &label, output).await?;
+            }
+            Command::Issue { label, role, tenant: None } => {
+                let issued = issue(&Hub::open(place)?, role.into(), &label).await?;
                 show_once(output, &issued);
             }
-            Command::Rotate { id, overlap } => rotate(&store, &tenant, &id, overlap, output).await?,
+            Command::Rotate { id, overlap } => {
+                rotate(&Hub::open(place)?, &id, overlap, output).await?;
+            }
             Command::Revoke { id } => {
-                if !store.revoke_key(&tenant, &id, store.clock.now_ms()).await? {
-                    return Err(unknown(&tenant, &id));
-                }
+                Hub::open(place)?.delete(&format!("keys/{}", segment(&id))).await?;
                 output.result(&json!({ "revoked": id }), |output| {
                     output.line(&format!("key {id} is refused from now on"));
                 });
             }
-            Command::List => list(&store.keys(&tenant).await?, output),
+            Command::List => {
+                let answer = Hub::open(place)?.get("keys", &[]).await?;
+                output.result(&answer.body, |output| {
+                    output.table("", &output::rows(&rows(&answer.body)), "no keys");
+                });
+            }
         }
         Ok(Ended::Well)
     }
 }
 
-async fn rotate(
-    store: &Store,
-    tenant: &Tenant,
-    id: &str,
-    overlap: Span,
+/// Issues a key without having one: with the operator's rights in AWS.
+async fn issue_first(
+    place: &Place,
+    tenant: &str,
+    role: Allowed,
+    label: &str,
     output: Output,
 ) -> Result<(), Fault> {
-    let keys = store.keys(tenant).await?;
-    let old = keys.into_iter().find(|key| key.id == id).ok_or_else(|| unknown(tenant, id))?;
-    if old.revoked_at.is_some() {
-        return Err(Fault::Invalid(format!("key {id} is revoked or rotated already")));
-    }
-    let issued = store.issue_key(tenant, old.role, &old.label).await?;
-    let overlap = i64::try_from(overlap.duration().as_millis()).unwrap_or(i64::MAX);
-    store.revoke_key(tenant, id, store.clock.now_ms().saturating_add(overlap)).await?;
-    show_once(output, &issued);
+    let store = operator::store(&Details::read(&place.dir)?);
+    let (key, row) = store.issue_key(&operator::tenant(tenant)?, role.into(), label).await?;
+    show_once(output, &json!({ "key": key, "id": row.id, "role": row.role, "label": row.label }));
     Ok(())
 }
 
-fn unknown(tenant: &Tenant, id: &str) -> Fault {
-    Fault::Refused(format!("tenant {tenant} has no key {id}; `ferrule key list` names them"))
+async fn issue(hub: &Hub, role: Role, label: &str) -> Result<Value, Fault> {
+    Ok(hub.post("keys", &json!({ "role": role, "label": label })).await?.loose())
 }
 
-fn show_once(output: Output, (key, row): &(String, CustomerKey)) {
-    output.result(&json!({ "key": key, "id": row.id, "tenant": row.tenant, "role": row.role }), |output| {
-        output.line(key);
-        output.remark(&format!(
-            "key {} of tenant {} for {:?}; it is not shown again",
-            row.id, row.tenant, row.label
-        ));
-    });
+async fn rotate(hub: &Hub, id: &str, overlap: Span, output: Output) -> Result<(), Fault> {
+    let keys = hub.get("keys", &[]).await?.loose();
+    let mut keys = keys["items"].as_array().into_iter().flatten();
+    let old = keys.find(|key| key["id"] == id).ok_or_else(|| {
+        Fault::Refused(format!("there is no key {id}; `ferrule key list` names them"))
+    })?;
+    if !old["revoked_at"].is_null() {
+        return Err(Fault::Invalid(format!("key {id} is revoked or rotated already")));
+    }
+    let role: Role = serde_json::from_value(old["role"].clone())
+        .map_err(|error| Fault::Failed(format!("role of key {id}: {error}")))?;
+    let issued = issue(hub, role, old["label"].as_str().unwrap_or_default()).await?;
+    // Shown first: a key that is issued and not seen would be lost.
+    show_once(output, &issued);
+    let path = format!("keys/{}?after={}s", segment(id), overlap.duration().as_secs());
+    hub.delete(&path).await.map(drop)
 }
 
-fn list(keys: &[CustomerKey], output: Output) {
-    output.result(&keys, |output| {
-        let mut grid = Grid::new(["id", "role", "label", "created", "refused from"]);
-        for key in keys {
-            let role = json!(key.role);
-            let revoked = key.revoked_at.map_or_else(String::new, |at| output::moment(&json!(at)));
-            grid.add([
-                key.id.as_str(),
-                role.as_str().unwrap_or_default(),
-                &key.label,
-                &output::moment(&json!(key.created_at)),
-                &revoked,
-            ]);
-        }
-        output.table("", &grid, "no keys");
+fn show_once(output: Output, issued: &Value) {
+    output.result(issued, |output| {
+        let text = |key: &str| issued[key].as_str().unwrap_or_default();
+        output.line(text("key"));
+        let (id, role, label) = (text("id"), text("role"), text("label"));
+        output.remark(&format!("key {id} ({role}) for {label:?}; it is not shown again"));
     });
 }

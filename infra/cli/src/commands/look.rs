@@ -1,13 +1,19 @@
 //! `ferrule runs`, `errors`, `records`, `status`, `connection check`: what there is to see.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use ferrule_core::Value;
 use serde_json::json;
 
 use super::{Outcome, rows};
 use crate::hub::{Hub, Place, loose, segment};
-use crate::output::{self, Output};
+use crate::output::{self, Grid, Output};
 use crate::{Ended, Fault};
+
+/// How often, and how many times, the answer of a connection check is looked for.
+const CHECK_POLL: Duration = Duration::from_millis(250);
+const CHECK_LOOKS: u32 = 240;
 
 /// Show the sync log: runs, newest first.
 #[derive(Debug, Args)]
@@ -132,7 +138,7 @@ impl Status {
         let query = query([("integration", self.integration)]);
         let answer = Hub::open(place)?.get("status", &query).await?;
         output.result(&answer.body, |output| {
-            output.table("", &output::rows(&rows(&answer.body)), "no integrations yet");
+            output.table("", &status(&rows(&answer.body)), "no integrations yet");
         });
         Ok(Ended::Well)
     }
@@ -143,7 +149,9 @@ impl Connection {
         let Self::Check { name } = self;
         let hub = Hub::open(place)?;
         let path = format!("connections/{}/check", segment(&name));
-        let checked = hub.post(&path, &json!({})).await?.loose();
+        let asked = hub.post(&path, &json!({})).await?.loose();
+        let path = format!("{path}/{}", segment(asked["check"].as_str().unwrap_or_default()));
+        let checked = answer(&hub, &path).await?;
         let is_good = checked["ok"].as_bool().unwrap_or(false);
         output.result(&checked, |output| {
             let message = checked["message"].as_str().unwrap_or_default();
@@ -154,17 +162,47 @@ impl Connection {
     }
 }
 
+/// Waits for the connector to answer.
+async fn answer(hub: &Hub, path: &str) -> Result<serde_json::Value, Fault> {
+    for _ in 0..CHECK_LOOKS {
+        let checked = hub.get(path, &[]).await?.loose();
+        if checked["done"].as_bool().unwrap_or(false) {
+            return Ok(checked);
+        }
+        crate::pause(CHECK_POLL).await;
+    }
+    Err(Fault::Failed("the connector did not answer within a minute; is it deployed?".to_owned()))
+}
+
 /// Returns the parameters that were given.
 fn query<const N: usize>(all: [(&'static str, Option<String>); N]) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Shows a page of records; logs and definitions have no `value`.
-pub(super) fn table(output: Output, records: &[Value]) {
-    if records.first().is_some_and(|record| record.get("value").is_none()) {
-        output.table("", &output::rows(records), "no rows");
-        return;
+fn status(integrations: &[Value]) -> Grid {
+    let mut grid = Grid::new([
+        "integration", "starts by", "last run", "started", "read", "refused", "last success", "cursor",
+    ]);
+    for one in integrations.iter().map(loose) {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let last = &one["last_run"];
+        let number = |key: &str| last["counts"][key].as_u64().map(output::count).unwrap_or_default();
+        grid.add([
+            text(&one["integration"]),
+            text(&one["trigger"]),
+            text(&last["state"]),
+            output::moment(&last["started_at"]),
+            number("read"),
+            number("refused"),
+            output::moment(&one["last_success"]),
+            text(&one["cursor"]),
+        ]);
     }
+    grid
+}
+
+/// Shows a page of records.
+fn table(output: Output, records: &[Value]) {
     let (grid, hidden) = output::sample(records);
     output.table("", &grid, "no records");
     if !hidden.is_empty() {
@@ -181,10 +219,4 @@ fn one(output: Output, record: &Value) {
         grid.add([column.to_owned(), text]);
     }
     output.table("", &grid, "it has no columns");
-}
-
-/// Reads a moment, so that a mistake is found here.
-#[expect(dead_code, reason = "used once the API says which form it takes")]
-fn moment(text: &str) -> Result<jiff::Timestamp, Fault> {
-    text.parse().map_err(|_| Fault::Invalid(format!("{text} is no moment like 2026-11-01T00:00:00Z")))
 }

@@ -49,8 +49,7 @@ impl Sync {
 pub(super) async fn start(hub: &Hub, integration: &str, full: bool) -> Result<String, Fault> {
     let body = json!({ "integration": integration, "full": full });
     let answer = hub.post("sync", &body).await?.loose();
-    let run = answer["run"].as_str().or_else(|| answer["run"]["run"].as_str());
-    run.map(str::to_owned).ok_or_else(|| Fault::Failed(format!("no run in the answer: {answer}")))
+    answer["run"].as_str().map(str::to_owned).ok_or_else(|| Fault::Failed(format!("no run in the answer: {answer}")))
 }
 
 /// Waits until a run has ended and returns its row of the sync log.
@@ -58,7 +57,6 @@ pub(super) async fn wait(hub: &Hub, run: &str, line: &Line) -> Result<Value, Fau
     let path = format!("runs/{}", segment(run));
     loop {
         let now = hub.get(&path, &[]).await?.loose();
-        let now = if now["state"].is_null() { now["run"].clone() } else { now };
         let number = |key: &str| now["counts"][key].as_u64().unwrap_or(0);
         let loaded = ["created", "updated", "deleted", "unchanged", "stale"].map(number);
         let done = format!("{} records accounted for", count(loaded.iter().sum::<u64>() + number("refused")));

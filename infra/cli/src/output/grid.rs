@@ -2,12 +2,20 @@
 
 use std::io::{IsTerminal, stdout};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
+use comfy_table::{
+    Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Row, Table, TableStyle,
+};
 
 use super::plain;
 
 /// Width where there is no terminal to ask.
 const WIDTH: u16 = 120;
+
+/// A line below the headings, and no other.
+const STYLE: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::new(' ', ' ', ' '))
+    .header_separator(LineStyle::new(' ', '\u{2500}', ' ', ' '))
+    .content_lines(ContentLineStyle::new(' ', ' ', ' '));
 
 /// Longest text of one cell.
 const CELL_CHARS: usize = 200;
@@ -38,7 +46,7 @@ impl Grid {
     /// Returns the table as text, numbers to the right.
     pub(crate) fn render(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_content_arrangement(ContentArrangement::Dynamic);
         if !stdout().is_terminal() {
             table.set_width(WIDTH);

@@ -18,7 +18,7 @@ pub(crate) use generic::rows;
 pub(crate) use grid::Grid;
 pub(crate) use progress::{Line, Lines};
 pub(crate) use records::sample;
-pub(crate) use runs::{run, runs, stages};
+pub(crate) use runs::{run, runs, stages, whole};
 pub(crate) use text::{count, counted, moment, plain, since};
 
 /// Where results and remarks go.

@@ -37,12 +37,16 @@ pub(crate) fn stages(run: &Value) -> Grid {
         let millis = number(&run["timings"][format!("{stage}_ms")]);
         grid.add([stage.to_owned(), since(millis)]);
     }
-    let (started, ended) = (millis(&run["started_at"]), millis(&run["ended_at"]));
-    if let (Some(started), Some(ended)) = (started, ended) {
-        let took = ended.saturating_sub(started);
-        grid.add(["from start to end".to_owned(), since(took.unsigned_abs())]);
+    if let Some(took) = whole(run) {
+        grid.add(["from start to end".to_owned(), since(took)]);
     }
     grid
+}
+
+/// Returns how long a run took from its start to its end, in milliseconds.
+pub(crate) fn whole(run: &Value) -> Option<u64> {
+    let (started, ended) = (millis(&run["started_at"])?, millis(&run["ended_at"])?);
+    Some(ended.saturating_sub(started).max(0).unsigned_abs())
 }
 
 /// Returns runs as a list.
@@ -80,7 +84,7 @@ fn text(value: &Value) -> &str {
 
 fn millis(value: &Value) -> Option<i64> {
     match value {
-        Value::String(text) => text.parse().ok().map(jiff::Timestamp::as_millisecond),
+        Value::String(text) => text.parse().ok().map(|time: jiff::Timestamp| time.as_millisecond()),
         other => other.as_i64(),
     }
 }

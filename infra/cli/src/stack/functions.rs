@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use super::lock::lock;
-use super::process;
+use super::process::{self, Tool};
 use super::{Progress, StackError, Step, Workspace};
 
 /// One line of cargo's report, as far as it is used here.
@@ -61,10 +61,10 @@ fn cargo(
         command.args(["-p", name]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
-    let mut child = command.spawn().map_err(StackError::io("run", Path::new("cargo")))?;
+    let mut tool = Tool::start(&mut command).map_err(StackError::io("run", Path::new("cargo")))?;
     let mut built = Vec::new();
     let mut compiled = 0_usize;
-    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+    for line in tool.child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
         let Ok(message) = serde_json::from_str::<Message>(&line.unwrap_or_default()) else {
             continue;
         };
@@ -78,7 +78,7 @@ fn cargo(
         }
         built.extend(message.executable.map(|executable| (target.name, executable)));
     }
-    process::judge(&command, log, child.wait())?;
+    process::judge(&command, log, tool.child.wait())?;
     Ok(built)
 }
 

@@ -21,6 +21,7 @@ use emulator::Emulator;
 pub use environments::Environments;
 pub use error::StackError;
 pub use functions::build;
+pub use process::interrupt;
 pub use workspace::Workspace;
 
 /// What a stack is made with.

@@ -1,10 +1,64 @@
 //! Runs a tool with its words in a log file, and shows the last of them when it fails.
 
 use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::StackError;
+
+/// The tools that run now, each a process group of its own.
+static RUNNING: Mutex<Running> = Mutex::new(Running { interrupted: false, groups: Vec::new() });
+
+struct Running {
+    interrupted: bool,
+    groups: Vec<u32>,
+}
+
+/// Ends the tools that run now, and lets no other one begin: the operator wants out.
+pub fn interrupt() {
+    let mut running = running();
+    running.interrupted = true;
+    for group in running.groups.drain(..).filter_map(|group| i32::try_from(group).ok()) {
+        if let Some(group) = Pid::from_raw(group) {
+            // It may have ended by itself meanwhile.
+            kill_process_group(group, Signal::KILL).ok();
+        }
+    }
+}
+
+fn running() -> MutexGuard<'static, Running> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A tool that [`interrupt`] can end.
+pub(super) struct Tool {
+    pub(super) child: Child,
+}
+
+impl Tool {
+    /// Starts a tool as a process group of its own.
+    pub(super) fn start(command: &mut Command) -> std::io::Result<Self> {
+        let mut running = running();
+        if running.interrupted {
+            return Err(std::io::Error::other("interrupted"));
+        }
+        let child = command.process_group(0).spawn()?;
+        running.groups.push(child.id());
+        Ok(Self { child })
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        let id = self.child.id();
+        running().groups.retain(|group| *group != id);
+    }
+}
 
 const TAIL_LINES: usize = 25;
 
@@ -12,7 +66,8 @@ const TAIL_LINES: usize = 25;
 pub(super) fn run(command: &mut Command, log: &Path) -> Result<(), StackError> {
     let file = File::create(log).map_err(StackError::io("create", log))?;
     let copy = file.try_clone().map_err(StackError::io("open", log))?;
-    let outcome = command.stdin(Stdio::null()).stdout(file).stderr(copy).status();
+    let tool = Tool::start(command.stdin(Stdio::null()).stdout(file).stderr(copy));
+    let outcome = tool.and_then(|mut tool| tool.child.wait());
     judge(command, log, outcome)
 }
 
@@ -35,13 +90,16 @@ pub(super) fn judge(
 /// Runs `command` and returns what it printed.
 pub(super) fn output(command: &mut Command, log: &Path) -> Result<String, StackError> {
     let file = File::create(log).map_err(StackError::io("create", log))?;
-    let output = command.stdin(Stdio::null()).stderr(file).output();
-    let (status, printed) = match output {
-        Ok(output) => (Ok(output.status), output.stdout),
-        Err(error) => (Err(error), Vec::new()),
-    };
-    judge(command, log, status)?;
-    Ok(String::from_utf8_lossy(&printed).into_owned())
+    let tool = Tool::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file));
+    let mut printed = String::new();
+    let outcome = tool.and_then(|mut tool| {
+        if let Some(mut out) = tool.child.stdout.take() {
+            out.read_to_string(&mut printed)?;
+        }
+        tool.child.wait()
+    });
+    judge(command, log, outcome)?;
+    Ok(printed)
 }
 
 fn name(command: &Command) -> String {
