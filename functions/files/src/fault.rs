@@ -6,18 +6,21 @@ use object_store::Error;
 /// Longest text of a store that is repeated.
 const MAX_CHARS: usize = 300;
 
+/// The name under which stores appear in failures.
+const SERVICE: &str = "the file store";
+
 /// Reads an error of the store; `what` says what was attempted and on what.
 pub(crate) fn failure(what: &str, error: &Error) -> Failure {
-    let reason = || format!("{what}: {}", words(error));
+    let reason = format!("{what}: {}", words(error));
     match error {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            Failure::unauthorized("the file store", reason())
+            Failure::unauthorized(SERVICE, reason)
         }
         Error::NotFound { .. } => missing(what, error),
-        Error::InvalidPath { .. } => Failure::coded("FILE_PATH", reason()),
-        Error::Generic { .. } => by_status(error, reason()),
-        Error::JoinError { .. } => Failure::unavailable("the file store", reason()),
-        _ => Failure::rejected("the file store", reason()),
+        Error::InvalidPath { .. } => Failure::coded("FILE_PATH", reason),
+        Error::Generic { .. } => by_status(what, error, reason),
+        Error::JoinError { .. } => Failure::unavailable(SERVICE, reason),
+        _ => Failure::rejected(SERVICE, reason),
     }
 }
 
@@ -28,15 +31,17 @@ fn missing(what: &str, error: &Error) -> Failure {
     Failure::coded("FILE_MISSING", format!("{what}: {gone} is not there"))
 }
 
-fn by_status(error: &Error, reason: String) -> Failure {
-    let service = "the file store".to_owned();
-    match status(&error.to_string()) {
-        Some(429) => Failure::Throttled { service, retry_after: None },
-        Some(400..=499) => Failure::rejected(service, reason),
-        _ if error.to_string().contains("SlowDown") => {
-            Failure::Throttled { service, retry_after: None }
-        }
-        _ => Failure::unavailable(service, reason),
+/// Listing and a few others do not sort their errors.
+fn by_status(what: &str, error: &Error, reason: String) -> Failure {
+    let text = error.to_string();
+    let throttled = Failure::Throttled { service: SERVICE.to_owned(), retry_after: None };
+    match status(&text) {
+        Some(401 | 403) => Failure::unauthorized(SERVICE, reason),
+        Some(404) => missing(what, error),
+        Some(429) => throttled,
+        Some(400..=499) => Failure::rejected(SERVICE, reason),
+        _ if text.contains("SlowDown") => throttled,
+        _ => Failure::unavailable(SERVICE, reason),
     }
 }
 
@@ -52,7 +57,9 @@ fn words(error: &Error) -> String {
     let code = between(&text, "<Code>", "</Code>");
     let message = between(&text, "<Message>", "</Message>");
     let words = match (code, message) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), Some(message)) => {
+            format!("{code}: {}", message.lines().next().unwrap_or_default())
+        }
         (Some(code), None) => code.to_owned(),
         _ => innermost(error),
     };
@@ -95,6 +102,8 @@ mod tests {
         assert_eq!(of("status code: 503: <Code>SlowDown</Code>"), "throttled");
         assert_eq!(of("status code: 500 Internal Server Error"), "unavailable");
         assert_eq!(of("status code: 400: <Code>InvalidToken</Code>"), "rejected");
+        assert_eq!(of("status code: 403 Forbidden"), "unauthorized");
+        assert_eq!(of("status code: 404: <Code>NoSuchBucket</Code>"), "FILE_MISSING");
         assert_eq!(of("connection reset"), "unavailable");
     }
 }

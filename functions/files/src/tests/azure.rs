@@ -1,8 +1,8 @@
 //! Azure Blob, proven on Azurite. Needs node; the first run installs Azurite under `target`.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use ferrule_connector::{Disposition, Record, Tenant};
 use ferrule_core::{definition::Mode, json};
@@ -32,6 +32,8 @@ fetch(`${url}${at}?restype=container`, {method: 'PUT', headers})
 /// A running Azurite; stopped when it is dropped.
 struct Azurite {
     process: Child,
+    /// Kept open: it dies when it cannot write.
+    output: BufReader<ChildStdout>,
     url: String,
 }
 
@@ -43,18 +45,17 @@ impl Azurite {
         let mut process = Command::new("node")
             .arg(program)
             .args(["--blobPort", "0", "--inMemoryPersistence", "--skipApiVersionCheck"])
-            .arg("--disableTelemetry")
+            .args(["--disableTelemetry", "--silent"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let lines = BufReader::new(process.stdout.take()?).lines();
-        let url = lines.map_while(Result::ok).find_map(|line| {
+        let output = process.stdout.take()?;
+        let mut azurite = Self { process, output: BufReader::new(output), url: String::new() };
+        azurite.url = azurite.output.by_ref().lines().map_while(Result::ok).find_map(|line| {
             let (_, url) = line.split_once("listens on ")?;
             Some(url.trim().to_owned())
-        });
-        let mut azurite = Self { process, url: String::new() };
-        azurite.url = url?;
+        })?;
         Some(azurite)
     }
 
