@@ -10,6 +10,7 @@ mod load;
 mod memory;
 mod pages;
 mod real;
+mod s3;
 mod xml;
 
 use std::sync::Arc;
