@@ -1,6 +1,9 @@
 //! What every call of a connection has in common.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use ferrule_connector::{Answer, Call, Context, Failure, auth::Auth};
 use ferrule_core::definition::ErrorRule;
@@ -12,10 +15,20 @@ use crate::{Rest, address};
 /// A connection, ready for calls under one integration's rules.
 pub(crate) struct Caller<'a> {
     pub(crate) context: &'a Context<'a, Rest>,
-    pub(crate) rules: &'a [ErrorRule],
+    rules: &'a [ErrorRule],
+    started: Instant,
 }
 
 impl<'a> Caller<'a> {
+    pub(crate) fn new(context: &'a Context<'a, Rest>, rules: &'a [ErrorRule]) -> Self {
+        Self { context, rules, started: Instant::now() }
+    }
+
+    /// Returns how long the function may still run.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.context.time_left.saturating_sub(self.started.elapsed())
+    }
+
     /// Returns the address of a path.
     pub(crate) fn url(&self, path: &str) -> Result<Url, Failure> {
         address::join(&self.context.settings.base_url, path, self.context.local)
@@ -34,7 +47,7 @@ impl<'a> Caller<'a> {
             .header("accept", accept)
             .rules(self.rules)
             .more_rules(&profile.errors)
-            .timeouts(profile.timeouts().within(self.context.time_left))
+            .timeouts(profile.timeouts().within(self.time_left()))
             .cap(profile.cap_bytes());
         let all = profile.headers.iter().chain(headers);
         all.fold(call, |call, (name, value)| call.header(name, value))

@@ -8,7 +8,7 @@ use http::Method;
 use crate::{Rest, call::Caller};
 
 pub(crate) async fn check(context: &Context<'_, Rest>) -> Result<Health, Failure> {
-    let caller = Caller { context, rules: &[] };
+    let caller = Caller::new(context, &[]);
     let settings = context.settings;
     let url = caller.url(settings.check.as_deref().unwrap_or(""))?;
     let host = url.host_str().unwrap_or("the host").to_owned();

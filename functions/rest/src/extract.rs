@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) async fn page(asked: &Extract<'_, Rest>, cache: &Cache) -> Result<Fetched, Failure> {
     let (context, source) = (&asked.context, asked.source);
-    let caller = Caller { context, rules: asked.rules };
+    let caller = Caller::new(context, asked.rules);
     let paging = source.paging.as_ref().unwrap_or(&context.settings.profile.paging);
     let call = call(asked, &caller, paging)?;
     let url = call.url().clone();
@@ -127,7 +127,9 @@ fn set(url: &mut Url, name: &str, value: &Value) {
 fn with(body: &Value, params: Vec<(String, Value)>) -> Value {
     let mut body = body.clone();
     if let Value::Object(object) = &mut body {
-        params.into_iter().for_each(|(name, value)| object.insert(name, value));
+        for (name, value) in params {
+            object.insert(name, value);
+        }
     }
     body
 }

@@ -14,7 +14,7 @@ use ferrule_connector::{
     Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, auth::Credentials,
 };
 pub use settings::{
-    Ask, Format, Lookup, Patience, Profile, Reference, Settings, Since, Source, Target, Write,
+    Ask, Format, Lookup, Patience, Profile, Reference, Sent, Settings, Since, Source, Target, Write,
 };
 
 /// Reads and writes any JSON or XML API over HTTP.

@@ -1,7 +1,7 @@
 //! Looks things up that records name, each once in a while.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -85,18 +85,15 @@ async fn look_up(
     let context = caller.context;
     let (url, now_ms) = (caller.url(&path)?, context.store.clock.now_ms());
     let key = format!("{} {} {url}", context.tenant, context.connection);
-    let answer = match cache.find(&key, now_ms) {
-        Some(answer) => answer,
-        None => {
-            let headers = std::collections::BTreeMap::new();
-            let call = caller.call(Method::GET, url, &headers, Format::Json.accept());
-            let answer = caller.send(call.accept(404)).await?;
-            let value = if answer.status == 404 { Value::Null } else { answer.json()? };
-            cache.keep(key, now_ms, value.clone());
-            value
-        }
-    };
-    Ok(take.find(&answer).cloned().unwrap_or_default())
+    if let Some(known) = cache.find(&key, now_ms) {
+        return Ok(take.find(&known).cloned().unwrap_or_default());
+    }
+    let call = caller.call(Method::GET, url, &BTreeMap::new(), Format::Json.accept());
+    let answer = caller.send(call.accept(404)).await?;
+    let value = if answer.status == 404 { Value::Null } else { answer.json()? };
+    let found = take.find(&value).cloned().unwrap_or_default();
+    cache.keep(key, now_ms, value);
+    Ok(found)
 }
 
 #[cfg(test)]

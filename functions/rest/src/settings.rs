@@ -184,6 +184,9 @@ pub struct Target {
     /// Records in one call. More than 1 sends a list.
     #[serde(default)]
     pub batch: Option<u16>,
+    /// What bodies are written in: JSON, or XML with `wrap` as its root element.
+    #[serde(default)]
+    pub format: Sent,
     /// Key of the body under which the record, or the list of records, stands.
     #[serde(default)]
     pub wrap: Option<String>,
@@ -193,6 +196,17 @@ pub struct Target {
     /// How a record that is already there is found, where the path cannot name it by its key.
     #[serde(default)]
     pub lookup: Option<Lookup>,
+}
+
+/// What bodies that are sent are written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sent {
+    /// JSON.
+    #[default]
+    Json,
+    /// XML.
+    Xml,
 }
 
 /// How a record is written.

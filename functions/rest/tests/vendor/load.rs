@@ -195,9 +195,8 @@ async fn what_is_not_there_cannot_be_updated_and_is_deleted_already() {
 
 #[tokio::test]
 async fn a_list_with_bad_records_is_cut_until_they_stand_alone() {
-    let vendor = Vendor::start(|request, _| match request.text().contains("bad") {
-        true => Reply::status(400),
-        false => Reply::status(200),
+    let vendor = Vendor::start(|request, _| {
+        Reply::status(if request.text().contains("bad") { 400 } else { 200 })
     })
     .await;
     let hub = Hub::new(&vendor, "{}");
@@ -229,4 +228,19 @@ async fn a_repeat_has_the_same_idempotency_keys() {
         .map(|request| request.header("idempotency-key").unwrap().to_owned())
         .collect();
     assert_eq!(keys, ["run-7-0", "run-7-1", "run-7-0", "run-7-1"]);
+}
+
+#[tokio::test]
+async fn writes_xml_where_the_vendor_wants_it() {
+    let vendor = Vendor::start(|_, _| Reply::status(201)).await;
+    let hub = Hub::new(&vendor, "{}");
+    let target = r#"{"path": "/items/{key}", "format": "xml", "wrap": "item"}"#;
+    let mut records = records(&["a&b", "c"]);
+    records[1].value = super::json(r#"{"not a name": 1}"#);
+    let mut done = vec![None; 2];
+    hub.load(target, Mode::Upsert, &records, &mut done).await.unwrap();
+    assert!(matches!(&done[1], Some(Disposition::Refused { code, .. }) if code == "XML"));
+    let sent = last(&vendor);
+    assert_eq!(sent.header("content-type"), Some("application/xml"));
+    assert!(sent.text().ends_with("<item><id>a&amp;b</id><n>1.10</n></item>"), "{}", sent.text());
 }

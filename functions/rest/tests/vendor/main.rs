@@ -51,7 +51,7 @@ impl Hub {
             store,
             rules: Vec::new(),
             since: None,
-            time_left: Duration::from_secs(60),
+            time_left: Duration::from_mins(1),
         }
     }
 

@@ -59,7 +59,7 @@ async fn failure(
     let vendor = Vendor::start(move |request, _| reply(request)).await;
     let hub = Hub::new(&vendor, "{}");
     let source = format!(r#"{{"path": "/p", "records": ".items", "paging": {paging}}}"#);
-    let failure = hub.read(&source).await.unwrap_err();
+    let failure = Box::pin(hub.read(&source)).await.unwrap_err();
     assert!(vendor.requests().len() <= 3, "{failure}");
     failure.code().to_owned()
 }

@@ -103,8 +103,8 @@ impl Used {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Nothing, Self::Nothing) => true,
-            (Self::Secret { version: a }, Self::Secret { version: b }) => a == b,
-            (Self::Token { access: a }, Self::Token { access: b }) => a == b,
+            (Self::Secret { version: a }, Self::Secret { version: b })
+            | (Self::Token { access: a }, Self::Token { access: b }) => a == b,
             _ => false,
         }
     }

@@ -90,6 +90,11 @@ impl Http {
     /// Every answer that is not a success is a [`Failure`]: by the call's rules, else by the
     /// standard table. No failure shows the query of the URL, a header or a secret.
     pub async fn send(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        // Boxed: it holds a request and calls of the SDK, and every caller would carry its size.
+        Box::pin(self.send_now(call)).await
+    }
+
+    async fn send_now(&self, call: Call<'_>) -> Result<Answer, Failure> {
         if let Some(mistake) = call.mistake {
             return Err(mistake);
         }

@@ -1,4 +1,4 @@
-use http::HeaderValue;
+use http::{HeaderValue, header};
 
 use super::*;
 

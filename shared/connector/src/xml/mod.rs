@@ -7,6 +7,7 @@
 mod element;
 mod encoding;
 mod meter;
+mod write;
 
 use std::io::BufRead;
 
@@ -18,6 +19,7 @@ use quick_xml::{
     Reader,
     events::{BytesStart, Event},
 };
+pub use write::write;
 
 /// Most bytes that one element of a stream may have.
 pub const MAX_ELEMENT_BYTES: usize = 16 * 1024 * 1024;

@@ -3,104 +3,13 @@
 //! A position is all that is needed to ask for a page: it travels in a queue message and survives a
 //! crash. `null` is the first page.
 
+mod kind;
+mod link;
+
 use ferrule_core::{Failure, Value, path::Path};
-use http::{HeaderMap, header};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use http::HeaderMap;
+pub use kind::{Cursor, Keyset, LinkInBody, Offset, PageNumber, Paging};
 use url::Url;
-
-/// How to ask for the next page, and how to see that there is none.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Paging {
-    /// One page is all.
-    #[default]
-    None,
-    /// The answer names a cursor, which goes into a parameter.
-    Cursor(Cursor),
-    /// A `Link` header with `rel="next"`.
-    LinkHeader,
-    /// The answer's body holds the address of the next page.
-    LinkInBody(LinkInBody),
-    /// So many records are left out. Ends with an empty page, or at the total.
-    Offset(Offset),
-    /// Pages have numbers. Ends with an empty page, or with the last number.
-    Page(PageNumber),
-    /// Records behind the last one seen, by a field that the source sorts by.
-    Keyset(Keyset),
-}
-
-/// See [`Paging::Cursor`].
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cursor {
-    /// Path of the cursor in the answer, such as `.meta.next_cursor`.
-    pub from: String,
-    /// Parameter that takes it.
-    pub param: String,
-    /// Path of a truth value: whether there is more.
-    #[serde(default)]
-    pub more: Option<String>,
-    /// Parameter that takes the number of records wanted.
-    #[serde(default)]
-    pub size_param: Option<String>,
-}
-
-/// See [`Paging::LinkInBody`].
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LinkInBody {
-    /// Path of the address in the answer, such as `.links.next`.
-    pub from: String,
-}
-
-/// See [`Paging::Offset`].
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Offset {
-    /// Parameter that takes the number of records to leave out.
-    pub param: String,
-    /// Parameter that takes the number of records wanted.
-    #[serde(default)]
-    pub size_param: Option<String>,
-    /// Path of the number of all records in the answer.
-    #[serde(default)]
-    pub total: Option<String>,
-}
-
-/// See [`Paging::Page`].
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PageNumber {
-    /// Parameter that takes the number of the page.
-    pub param: String,
-    /// Number of the first page.
-    #[serde(default = "one")]
-    pub first: i64,
-    /// Parameter that takes the number of records wanted.
-    #[serde(default)]
-    pub size_param: Option<String>,
-    /// Path of the number of pages in the answer.
-    #[serde(default)]
-    pub pages: Option<String>,
-}
-
-/// See [`Paging::Keyset`].
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Keyset {
-    /// Path of the field within a record.
-    pub field: String,
-    /// Parameter that takes the last value seen.
-    pub param: String,
-    /// Parameter that takes the number of records wanted.
-    #[serde(default)]
-    pub size_param: Option<String>,
-}
-
-fn one() -> i64 {
-    1
-}
 
 /// How a page is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,8 +70,11 @@ impl Paging {
         let next = match self {
             Self::None => None,
             Self::Cursor(how) => cursor(how, came)?,
-            Self::LinkHeader => link(came, next_link(came.headers))?,
-            Self::LinkInBody(how) => link(came, found(&how.from, came.body)?.and_then(text))?,
+            Self::LinkHeader => position_of(came, link::next_link(came.headers))?,
+            Self::LinkInBody(how) => position_of(
+                came,
+                found(&how.from, came.body)?.and_then(|link| link.as_str().map(str::to_owned)),
+            )?,
             Self::Offset(how) => offset(how, came)?,
             Self::Page(how) => page(how, came)?,
             Self::Keyset(how) => match came.records.last() {
@@ -226,12 +138,8 @@ fn found(path: &str, value: &Value) -> Result<Option<Value>, Failure> {
     Ok(Path::parse(path).map_err(Failure::invalid)?.find(value).cloned())
 }
 
-fn text(value: Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
-}
-
 /// A position is kept without host: what is not there cannot lead elsewhere.
-fn link(came: &Came<'_>, link: Option<String>) -> Result<Option<Value>, Failure> {
+fn position_of(came: &Came<'_>, link: Option<String>) -> Result<Option<Value>, Failure> {
     let Some(link) = link.filter(|link| !link.is_empty()) else { return Ok(None) };
     let next = linked(came.url, came.url, &link)?;
     if next == *came.url {
@@ -250,63 +158,5 @@ fn linked(base: &Url, from: &Url, link: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
-/// Finds the target with `rel="next"` in the `Link` headers (RFC 8288), of which there can be
-/// several, each with several links.
-fn next_link(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(header::LINK).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(links).find(|(_, rel)| is_next(rel)).map(|(target, _)| target)
-}
-
-fn is_next(rel: &str) -> bool {
-    rel.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("next"))
-}
-
-/// Splits `<target>; rel="next"; title="a, b", <…>` into targets and their relations.
-fn links(line: &str) -> Vec<(String, String)> {
-    let mut links = Vec::new();
-    let mut rest = line;
-    while let Some((_, after)) = rest.split_once('<') {
-        let Some((target, after)) = after.split_once('>') else { break };
-        let (params, after) = split_params(after);
-        rest = after;
-        // Only the first `rel` counts.
-        let rel = params.iter().find(|(name, _)| name.eq_ignore_ascii_case("rel"));
-        links.push((target.trim().to_owned(), rel.map(|(_, rel)| rel.clone()).unwrap_or_default()));
-    }
-    links
-}
-
-/// Reads `; name=value; name="quoted, value"` up to the comma that ends the link.
-fn split_params(text: &str) -> (Vec<(String, String)>, &str) {
-    let (mut params, mut name, mut value) = (Vec::new(), String::new(), None::<String>);
-    let (mut is_quoted, mut is_escaped, mut end) = (false, false, text.len());
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if is_escaped => {
-                is_escaped = false;
-                value.get_or_insert_default().push(c);
-            }
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            _ if is_quoted => value.get_or_insert_default().push(c),
-            ',' => {
-                end = at;
-                break;
-            }
-            ';' => params.push((take(&mut name), value.take().unwrap_or_default())),
-            '=' if value.is_none() => value = Some(String::new()),
-            c if c.is_whitespace() => {}
-            c => value.as_mut().unwrap_or(&mut name).push(c),
-        }
-    }
-    params.push((take(&mut name), value.unwrap_or_default()));
-    (params, &text[end..])
-}
-
-fn take(text: &mut String) -> String {
-    std::mem::take(text)
-}
-
 #[cfg(test)]
-#[path = "paging/tests.rs"]
 mod tests;
