@@ -1,1 +1,21 @@
-//! api.
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod checks;
+mod definitions;
+mod errors;
+mod etag;
+mod input;
+mod keys;
+mod openapi;
+mod page;
+mod problem;
+mod records;
+mod reserved;
+mod router;
+mod runs;
+mod status;
+mod validate;
+mod views;
+
+pub use router::app;

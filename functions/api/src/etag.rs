@@ -1,0 +1,68 @@
+//! Entity tags: two editors do not overwrite each other.
+
+use ferrule_core::Digest;
+use ferrule_store::When;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use crate::problem::Problem;
+
+/// Names one state of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ETag(String);
+
+impl ETag {
+    /// Makes the tag of a revision with this content.
+    pub(crate) fn new(rev: u64, hash: &Digest) -> Self {
+        Self(format!("\"{rev}-{hash}\""))
+    }
+
+    /// Returns the text, quotes included.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the header `ETag`.
+    pub(crate) fn header(&self) -> (http::HeaderName, HeaderValue) {
+        let value = HeaderValue::from_str(&self.0);
+        (header::ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
+    }
+
+    /// Tells whether a list such as `"1-a", "2-b"`, or `*`, names this tag.
+    fn is_in(&self, list: &str) -> bool {
+        list.split(',').map(str::trim).any(|tag| tag == "*" || tag == self.0)
+    }
+}
+
+/// Tells whether the caller has this state already (`If-None-Match` of a read).
+pub(crate) fn is_known(headers: &HeaderMap, tag: &ETag) -> bool {
+    text(headers, &header::IF_NONE_MATCH).is_some_and(|list| tag.is_in(list))
+}
+
+/// Returns under which condition a write may happen, given what is there now.
+pub(crate) fn condition(
+    headers: &HeaderMap,
+    there: Option<(u64, &Digest)>,
+) -> Result<When, Problem> {
+    let tag = there.map(|(rev, hash)| ETag::new(rev, hash));
+    if let Some(list) = text(headers, &header::IF_NONE_MATCH) {
+        if tag.is_some_and(|tag| tag.is_in(list)) {
+            return Err(failed());
+        }
+        return Ok(there.map_or(When::Absent, |(rev, _)| When::Rev(rev)));
+    }
+    let Some(list) = text(headers, &header::IF_MATCH) else { return Ok(When::Always) };
+    match (tag, there) {
+        (Some(tag), Some((rev, _))) if tag.is_in(list) => Ok(When::Rev(rev)),
+        _ => Err(failed()),
+    }
+}
+
+/// Says that the definition is not in the state that the caller expects.
+pub(crate) fn failed() -> Problem {
+    let detail = "the definition is not in the state you expect: get it again, and its ETag";
+    Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
+}
