@@ -109,6 +109,20 @@ async fn ten_workers_racing_for_the_row_never_take_one_too_many() {
     assert!(taken >= 40, "{taken}");
 }
 
+#[tokio::test]
+async fn a_lost_race_is_noticed_even_when_both_write_the_same() {
+    let store = store();
+    let (one, other) = (worker(&store, DEFAULT_RATE), worker(&store, DEFAULT_RATE));
+    one.take().await.unwrap();
+    let ((mut mine, rev), (mut theirs, same)) =
+        (one.read().await.unwrap(), other.read().await.unwrap());
+    one.grant(&mut mine, START_MS, 1).unwrap();
+    other.grant(&mut theirs, START_MS, 1).unwrap();
+    assert_eq!((&mine, rev), (&theirs, same));
+    assert!(one.write(mine, rev).await.unwrap());
+    assert!(!other.write(theirs, same).await.unwrap());
+}
+
 /// What happens next in the model: a worker tries to call, its call takes a while, time passes.
 fn steps() -> impl Strategy<Value = Vec<(usize, i64, i64, u64)>> {
     let took_ms = prop_oneof![4 => 0..200_i64, 1 => 0..8_000_i64];
