@@ -113,7 +113,10 @@ impl Machine {
         env: Env<'v>,
         input: &'v Value,
     ) -> Result<Cow<'v, Value>, Stop> {
-        let key = self.one(key, env, input)?;
+        let key = match &key.op {
+            Op::Const(key) => Cow::Borrowed(key),
+            _ => self.one(key, env, input)?,
+        };
         match self.one(from, env, input)? {
             Cow::Borrowed(value) => list::index(value, &key),
             Cow::Owned(value) => {

@@ -1,0 +1,270 @@
+//! Reads JSON text. By hand, because this is most of what a record costs: one pass over bytes that
+//! were checked as UTF-8 at once, and no copy but the one into the value.
+
+use std::collections::HashSet;
+
+use super::{Error, MAX_DEPTH, scan};
+use crate::{Number, Object, Value};
+
+/// Reads exactly one value; a byte order mark before it is skipped.
+pub fn parse(text: &[u8]) -> Result<Value, Error> {
+    let body = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    let skipped = text.len() - body.len();
+    let body = std::str::from_utf8(body).map_err(|error| {
+        Error::new(skipped + error.valid_up_to(), "invalid JSON: invalid UTF-8".to_owned())
+    })?;
+    let mut reader = Reader { text: body, at: 0 };
+    let outcome = reader.only_value();
+    outcome.map_err(|reason| Error::new(skipped + reader.at, reason))
+}
+
+/// Tells whether `text` is one JSON number and nothing else.
+pub(crate) fn is_number(text: &str) -> bool {
+    let mut reader = Reader { text, at: 0 };
+    reader.number_end().is_some_and(|end| end == text.len())
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+fn expected<T>(what: &str) -> Result<T, String> {
+    Err(format!("invalid JSON: {what} expected"))
+}
+
+impl<'t> Reader<'t> {
+    fn only_value(&mut self) -> Result<Value, String> {
+        let value = self.value(0)?;
+        match self.peek() {
+            None => Ok(value),
+            Some(_) => expected("end"),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Returns the next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
+                next => return next,
+            }
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        }
+        match self.peek() {
+            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            _ => expected("value"),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, String> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return expected("value");
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    /// Goes on after a comma; `false` when `end` came instead.
+    fn another(&mut self, end: u8) -> Result<bool, String> {
+        match self.peek() {
+            Some(b',') => self.at += 1,
+            Some(byte) if byte == end => {
+                self.at += 1;
+                return Ok(false);
+            }
+            _ => return expected("comma or end of sequence"),
+        }
+        Ok(true)
+    }
+
+    /// Enters a list or an object; `false` when it is empty.
+    fn enter(&mut self, end: u8) -> bool {
+        self.at += 1;
+        let empty = self.peek() == Some(end);
+        self.at += usize::from(empty);
+        !empty
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, String> {
+        let mut items = Vec::new();
+        if self.enter(b']') {
+            loop {
+                items.push(self.value(depth + 1)?);
+                if !self.another(b']')? {
+                    break;
+                }
+            }
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value, String> {
+        let mut object = Object::new();
+        if self.enter(b'}') {
+            loop {
+                if self.peek() != Some(b'"') {
+                    return expected("string");
+                }
+                let key = self.string()?;
+                if self.peek() != Some(b':') {
+                    return expected("colon");
+                }
+                self.at += 1;
+                object.push(key, self.value(depth + 1)?);
+                if !self.another(b'}')? {
+                    break;
+                }
+            }
+        }
+        match duplicate(&object) {
+            Some(key) => Err(format!("duplicate key {key:?}")),
+            None => Ok(Value::Object(object)),
+        }
+    }
+
+    /// Reads a string; its opening quote is next.
+    fn string(&mut self) -> Result<Box<str>, String> {
+        self.at += 1;
+        let plain = self.plain()?;
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(plain.into());
+        }
+        let mut text = plain.to_owned();
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text.into());
+                }
+                Some(b'\\') => text.push(self.escaped()?),
+                _ => return expected("a character that is not a control character"),
+            }
+            text.push_str(self.plain()?);
+        }
+    }
+
+    /// Returns what comes before the next quote, backslash or control character.
+    fn plain(&mut self) -> Result<&'t str, String> {
+        let start = self.at;
+        match scan::ends_plain(&self.text.as_bytes()[start..]) {
+            Some(len) => {
+                self.at += len;
+                Ok(&self.text[start..self.at])
+            }
+            None => {
+                self.at = self.text.len();
+                expected("quote")
+            }
+        }
+    }
+
+    fn escaped(&mut self) -> Result<char, String> {
+        self.at += 1;
+        let escape = self.byte();
+        self.at += 1;
+        Ok(match escape {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => return expected("escape sequence"),
+        })
+    }
+
+    /// Reads `\uXXXX`, or two of them that make a pair. Half a pair is not a character.
+    fn unicode(&mut self) -> Result<char, String> {
+        let first = self.hex()?;
+        let code = match first {
+            0xD800..=0xDBFF if self.text.as_bytes()[self.at..].starts_with(b"\\u") => {
+                self.at += 2;
+                let second = self.hex()?;
+                let low = second.checked_sub(0xDC00).filter(|low| *low < 0x400);
+                low.map(|low| 0x10000 + ((first - 0xD800) << 10) + low)
+            }
+            code => Some(code),
+        };
+        code.and_then(char::from_u32).map_or_else(|| expected("whole surrogate pair"), Ok)
+    }
+
+    fn hex(&mut self) -> Result<u32, String> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).unwrap_or_default();
+        let code = digits.iter().try_fold(0, |code, digit| {
+            char::from(*digit).to_digit(16).map(|digit| code * 16 + digit)
+        });
+        match code {
+            Some(code) if digits.len() == 4 => {
+                self.at += 4;
+                Ok(code)
+            }
+            _ => expected("four hexadecimal digits"),
+        }
+    }
+
+    fn number(&mut self) -> Result<Value, String> {
+        let start = self.at;
+        match self.number_end() {
+            Some(end) => Ok(Value::Number(Number::from_valid(&self.text[start..end]))),
+            None => expected("digit"),
+        }
+    }
+
+    /// Skips a number. What follows a zero in front is not looked at: it cannot go on.
+    fn number_end(&mut self) -> Option<usize> {
+        self.at += usize::from(self.byte() == Some(b'-'));
+        let zero_in_front = self.byte() == Some(b'0');
+        let whole = self.digits()?;
+        if zero_in_front && whole > 1 {
+            return None;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        Some(self.at)
+    }
+
+    /// Skips digits; `None` when there are none.
+    fn digits(&mut self) -> Option<usize> {
+        let rest = &self.text.as_bytes()[self.at.min(self.text.len())..];
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        (count > 0).then_some(count)
+    }
+}
+
+/// Small objects are compared key by key, large ones by hash: both stay quick.
+fn duplicate(object: &Object) -> Option<&str> {
+    if object.len() > 48 {
+        let mut seen = HashSet::with_capacity(object.len());
+        return object.iter().map(|(key, _)| key).find(|key| !seen.insert(*key));
+    }
+    let keys = || object.iter().map(|(key, _)| key);
+    keys().enumerate().find(|(at, key)| keys().take(*at).any(|k| k == *key)).map(|(_, key)| key)
+}
