@@ -155,7 +155,8 @@ where
     R: Future<Output = Result<(), Failure>>,
 {
     lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| {
-        let tick = tick();
+        // Boxed: the compiler lays out nested futures together, and an optimised build gives up on so many levels.
+        let tick = Box::pin(tick());
         async move { tick.await.map_err(Error::from) }
     }))
     .await
