@@ -24,7 +24,7 @@ pub enum Paging {
     Keyset(Keyset),
 }
 
-/// See [`Paging::Cursor`].
+/// Where a cursor is found, and where it goes.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
@@ -40,7 +40,7 @@ pub struct Cursor {
     pub size_param: Option<String>,
 }
 
-/// See [`Paging::LinkInBody`].
+/// Where the address of the next page is found.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkInBody {
@@ -48,7 +48,7 @@ pub struct LinkInBody {
     pub from: String,
 }
 
-/// See [`Paging::Offset`].
+/// How records are left out.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offset {
@@ -62,7 +62,7 @@ pub struct Offset {
     pub total: Option<String>,
 }
 
-/// See [`Paging::Page`].
+/// How pages are numbered.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageNumber {
@@ -79,7 +79,7 @@ pub struct PageNumber {
     pub pages: Option<String>,
 }
 
-/// See [`Paging::Keyset`].
+/// How the last record seen is named.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keyset {

@@ -6,11 +6,16 @@ use ferrule_connector::{Answer, Failure};
 use ferrule_testing::vendor::{Manner, Reply, Vendor};
 use flate2::{Compression, write::GzEncoder};
 
-use super::{get, http, is_unavailable};
+use super::{get, hasty, http, is_unavailable};
 
 async fn answered(reply: Reply) -> Result<Answer, Failure> {
     let vendor = Vendor::start(move |_, _| reply.clone()).await;
     http().send(get(&vendor, "/page").cap(1024 * 1024)).await
+}
+
+async fn given_up(reply: Reply) -> Failure {
+    let vendor = Vendor::start(move |_, _| reply.clone()).await;
+    http().send(hasty(get(&vendor, "/page"))).await.err().unwrap()
 }
 
 async fn failed(reply: Reply) -> Failure {
@@ -41,7 +46,7 @@ async fn half_a_body_is_tried_again() {
     let page = Reply::json(r#"[{"id": 1}, {"id": 2}]"#);
     let cut = failed(page.clone().manner(Manner::CutAfter(11))).await;
     assert!(is_unavailable(&cut, "broke off"), "{cut}");
-    let stalled = failed(page.clone().manner(Manner::StallAfter(11))).await;
+    let stalled = given_up(page.clone().manner(Manner::StallAfter(11))).await;
     assert!(is_unavailable(&stalled, "stopped in the middle"), "{stalled}");
     let short = failed(page.manner(Manner::CutAfter(0))).await;
     assert!(is_unavailable(&short, "broke off"), "{short}");
@@ -64,9 +69,10 @@ async fn a_login_page_is_not_data() {
 
 #[tokio::test]
 async fn a_mute_or_trickling_server_is_left_in_time() {
-    let mute = failed(Reply::json("[]").manner(Manner::Mute)).await;
+    let mute = given_up(Reply::json("[]").manner(Manner::Mute)).await;
     assert!(is_unavailable(&mute, "no answer within"), "{mute}");
-    let slow = failed(Reply::json("[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9]").manner(Manner::Trickle));
+    let slow =
+        given_up(Reply::json("[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9]").manner(Manner::Trickle));
     let slow = slow.await;
     assert!(is_unavailable(&slow, "no full answer within"), "{slow}");
 }

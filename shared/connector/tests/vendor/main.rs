@@ -20,12 +20,15 @@ fn http() -> Http {
     Http::new(HttpOptions { local: true, ..HttpOptions::new("crm") })
 }
 
-/// A call that loses patience quickly.
 fn get(vendor: &Vendor, path: &str) -> Call<'static> {
+    Call::get(url_guard::parse(&vendor.url(path), true).unwrap())
+}
+
+/// The same call, losing patience quickly.
+fn hasty<'c>(call: Call<'c>) -> Call<'c> {
     let short = Duration::from_millis(150);
-    let timeouts =
-        Timeouts { connect: short, first_byte: short, idle: short, total: short.saturating_mul(3) };
-    Call::get(url_guard::parse(&vendor.url(path), true).unwrap()).timeouts(timeouts)
+    let total = short.saturating_mul(3);
+    call.timeouts(Timeouts { connect: short, first_byte: short, idle: short, total })
 }
 
 fn is_unavailable(failure: &Failure, says: &str) -> bool {

@@ -4,7 +4,7 @@ use ferrule_connector::{Call, Failure, Http, HttpOptions};
 use ferrule_core::definition::ErrorRule;
 use ferrule_testing::vendor::{Manner, Reply, Vendor};
 
-use super::{get, http, is_unavailable};
+use super::{get, hasty, http, is_unavailable};
 
 #[tokio::test]
 async fn loopback_sees_no_connection_outside_of_the_local_stack() {
@@ -68,7 +68,7 @@ async fn no_failure_shows_a_secret() {
     })
     .await;
     for path in ["/mute", "/cut", "/302", "/400", "/401", "/403", "/404", "/429", "/500", "/503"] {
-        let call = get(&vendor, path).query("key", SECRET).hide(SECRET);
+        let call = hasty(get(&vendor, path)).query("key", SECRET).hide(SECRET);
         let call = call.secret_header("authorization", &format!("Bearer {SECRET}"));
         let failure = http().send(call).await.err().unwrap();
         let shown = format!("{failure} {failure:?}");
@@ -81,6 +81,6 @@ async fn a_rule_can_say_what_silence_means() {
     let rules: Vec<ErrorRule> =
         serde_json::from_str(r#"[{"status": ["timeout"], "do": "park"}]"#).unwrap();
     let vendor = Vendor::start(|_, _| Reply::status(200).manner(Manner::Mute)).await;
-    let failure = http().send(get(&vendor, "/").rules(&rules)).await.err().unwrap();
+    let failure = http().send(hasty(get(&vendor, "/")).rules(&rules)).await.err().unwrap();
     assert!(matches!(failure, Failure::Rejected { .. }), "{failure}");
 }
