@@ -25,7 +25,7 @@ fn get(vendor: &Vendor, path: &str) -> Call<'static> {
 }
 
 /// The same call, losing patience quickly.
-fn hasty<'c>(call: Call<'c>) -> Call<'c> {
+fn hasty(call: Call<'_>) -> Call<'_> {
     let short = Duration::from_millis(150);
     let total = short.saturating_mul(3);
     call.timeouts(Timeouts { connect: short, first_byte: short, idle: short, total })
