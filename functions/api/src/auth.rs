@@ -194,7 +194,10 @@ mod tests {
 
     #[test]
     fn names_what_was_touched_but_no_record() {
-        assert_eq!(named("/v1/integrations/{name}", "/v1/integrations/a-b"), "/v1/integrations/a-b");
+        assert_eq!(
+            named("/v1/integrations/{name}", "/v1/integrations/a-b"),
+            "/v1/integrations/a-b"
+        );
         assert_eq!(
             named("/v1/records/{table}/{key}", "/v1/records/people/ann@example.com"),
             "/v1/records/people/{key}"

@@ -207,9 +207,7 @@ fn new_name(text: &str) -> Result<Name, Problem> {
     Name::new(text).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
-fn state<T>(
-    stored: Result<Option<Stored<T>>, Failure>,
-) -> Result<Option<(u64, Digest)>, Failure> {
+fn state<T>(stored: Result<Option<Stored<T>>, Failure>) -> Result<Option<(u64, Digest)>, Failure> {
     Ok(stored?.map(|stored| (stored.rev, stored.hash)))
 }
 
@@ -284,8 +282,6 @@ async fn delete(
         When::Absent | When::Always => When::Always,
         when @ When::Rev(_) => when,
     };
-    match store.delete_definition(tenant, kind, name, when).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(etag::failed()),
-    }
+    let is_deleted = store.delete_definition(tenant, kind, name, when).await?;
+    if is_deleted { Ok(StatusCode::NO_CONTENT) } else { Err(etag::failed()) }
 }

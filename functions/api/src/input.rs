@@ -25,7 +25,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = Query::try_from_uri(&parts.uri);
-        query.map(|Query(asked)| Self(asked)).map_err(|error| Problem::bad_request(error.body_text()))
+        query
+            .map(|Query(asked)| Self(asked))
+            .map_err(|error| Problem::bad_request(error.body_text()))
     }
 }
 

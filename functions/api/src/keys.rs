@@ -86,8 +86,9 @@ pub(crate) async fn revoke(
     let keys = store.keys(&caller.tenant).await?;
     let missing = || Problem::not_found(format!("key {id}"));
     let key = keys.iter().find(|key| key.id == id).ok_or_else(missing)?;
-    let other_admins =
-        keys.iter().filter(|key| key.id != id && key.role == Role::Admin && key.revoked_at.is_none());
+    let other_admins = keys
+        .iter()
+        .filter(|key| key.id != id && key.role == Role::Admin && key.revoked_at.is_none());
     if key.role == Role::Admin && other_admins.count() == 0 {
         let detail = "this is the last admin key that is not revoked: issue another one first";
         return Err(Problem::new(StatusCode::CONFLICT, "last_admin_key", detail));

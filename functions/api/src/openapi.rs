@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: the types say what bodies look like, [`operations`] says what there is.
+//! The `OpenAPI` 3.1 document: the types say what bodies look like, [`operations`] says what there is.
 
 mod operations;
 
@@ -96,9 +96,9 @@ fn describe(operation: &Operation) -> Value {
 fn parameters(operation: &Operation) -> Vec<Value> {
     let steps = operation.path.split('/');
     let steps = steps.filter_map(|step| step.strip_prefix('{')?.strip_suffix('}'));
-    let path = steps.map(|name| {
-        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
-    });
+    let path = steps.map(
+        |name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}),
+    );
     let others = operation.parameters.iter().map(|(place, name, schema, what)| {
         json!({"name": name, "in": place, "description": what, "schema": schema})
     });

@@ -65,7 +65,11 @@ impl Wanted {
     }
 
     /// Takes a page out of a list that is at hand, in the order of `key`.
-    pub(crate) fn cut<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<Start>) {
+    pub(crate) fn cut<T>(
+        &self,
+        all: Vec<T>,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<Start>) {
         let start = self.start.as_ref().map(|start| start.sk.as_str());
         let is_behind = |item: &T| start.is_none_or(|start| key(item).as_str() > start);
         let mut rest: Vec<T> = all.into_iter().filter(is_behind).collect();

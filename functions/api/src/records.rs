@@ -51,12 +51,11 @@ pub(crate) async fn one(
     Steps((table, key)): Steps<(String, String)>,
 ) -> Result<Json<RecordView>, Problem> {
     let name = name("table", &table)?;
-    let found = match Reserved::of(&name) {
-        Some(reserved) => reserved.one(&store, &caller.tenant, &key).await?,
-        None => {
-            let record = store.record(&caller.tenant, &name, &key).await?;
-            record.filter(|record| !record.deleted).map(RecordView::from)
-        }
+    let found = if let Some(reserved) = Reserved::of(&name) {
+        reserved.one(&store, &caller.tenant, &key).await?
+    } else {
+        let record = store.record(&caller.tenant, &name, &key).await?;
+        record.filter(|record| !record.deleted).map(RecordView::from)
     };
     let missing = || Problem::not_found(format!("record {key:?} in table {table}"));
     found.map(Json).ok_or_else(missing)

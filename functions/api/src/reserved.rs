@@ -24,14 +24,14 @@ pub(crate) enum Reserved {
 }
 
 #[derive(Serialize)]
-struct Column<'a> {
+struct MappingValue<'a> {
     integration: &'a Name,
     column: &'a str,
     rule: Value,
 }
 
 #[derive(Serialize)]
-struct Definition<'a> {
+struct ConfigurationValue<'a> {
     kind: &'a str,
     name: &'a Name,
     hash: &'a str,
@@ -97,9 +97,7 @@ impl Reserved {
         key: &str,
     ) -> Result<Option<RecordView>, Failure> {
         match self {
-            Self::SyncLog => {
-                store.run(tenant, &RunId::new(key)).await?.map(run_row).transpose()
-            }
+            Self::SyncLog => store.run(tenant, &RunId::new(key)).await?.map(run_row).transpose(),
             Self::ErrorLog => store.error(tenant, key).await?.map(error_row).transpose(),
             Self::FieldMapping => {
                 let name = key.split_once('.').and_then(|(name, _)| Name::new(name).ok());
@@ -150,7 +148,7 @@ fn mapping_rows(integration: &Integration, rev: u64) -> Result<Vec<RecordView>, 
     let name = &integration.metadata.name;
     let columns = integration.map.iter().flatten();
     let row = |(column, rule): (&String, _)| {
-        let shown = value(&Column { integration: name, column, rule: value(rule)? })?;
+        let shown = value(&MappingValue { integration: name, column, rule: value(rule)? })?;
         Ok(RecordView { version: version(rev), ..row(format!("{name}.{column}"), None, shown) })
     };
     columns.map(row).collect()
@@ -186,6 +184,6 @@ async fn definition(
         _ => None,
     };
     let Some((definition, hash, rev)) = found else { return Ok(None) };
-    let shown = value(&Definition { kind, name: &name, hash: hash.as_str(), definition })?;
+    let shown = value(&ConfigurationValue { kind, name: &name, hash: hash.as_str(), definition })?;
     Ok(Some(RecordView { version: version(rev), ..row(key.to_owned(), None, shown) }))
 }

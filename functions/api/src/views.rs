@@ -69,6 +69,7 @@ struct CountsView {
 
 /// Milliseconds.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the name")]
 struct TimingsView {
     extract_ms: u64,
     transform_ms: u64,

@@ -11,7 +11,7 @@ use axum::{
 };
 use ferrule_core::{
     Batch, Counts, Digest, Failure, Message, Name, Progress, Record, Run, RunId, RunState, Task,
-    Tenant, Value,
+    Tenant, Timings, Value,
     definition::{Integration, Trigger, WebhookTrigger},
     path,
     recipe::{MAX_WEBHOOK_BYTES, Recipe},
@@ -180,7 +180,7 @@ fn run_of(store: &Store, integration: &Name, definition: &Digest) -> Run {
         started_at: store.clock.now_ms(),
         ended_at: None,
         counts: Counts { read: 1, ..Counts::default() },
-        timings: Default::default(),
+        timings: Timings::default(),
         cursor_before: None,
         cursor_after: None,
         reason: None,

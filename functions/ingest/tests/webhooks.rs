@@ -1,11 +1,12 @@
 //! Deliveries as senders see them: over the router, with the store in memory.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use axum::{Router, body::Body};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ferrule_core::{
     Counts, Message, Name, Note, RunId, RunState, Task, Tenant, Timings, definition::Integration,
 };
-use ferrule_store::{Clock, Queues, Store, When};
+use ferrule_store::{Clock, Queues, Store, When, memory::Fuse};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{Request, StatusCode};
 use serde_json::Value;
@@ -18,13 +19,15 @@ const OLD_KEY: [u8; 24] = *b"the key that was before.";
 
 struct Hub {
     store: Store,
+    fuse: Fuse,
     app: Router,
 }
 
 impl Hub {
     async fn new() -> Self {
-        let store = Store::memory(Clock::manual(NOW * 1000));
-        let hub = Self { app: ingest::app(store.clone()), store };
+        let fuse = Fuse::default();
+        let store = Store::memory_with(Clock::manual(NOW * 1000), &fuse);
+        let hub = Self { app: ingest::app(store.clone()), store, fuse };
         hub.integrate("acme", "orders", r#"{"webhook": {"recipe": "standard_webhooks"}}"#).await;
         hub.keep_secret("acme", "orders", &[&OLD_KEY, &KEY]).await;
         hub
@@ -149,28 +152,27 @@ async fn a_repeat_gets_the_same_run_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_process_that_died_before_sending_loses_nothing() {
-    let hub = Hub::new().await;
-    let (_, first) = hub.send(DELIVERY).await;
-    assert_eq!(hub.sent().await.len(), 1);
-    unsend(&hub.store).await;
-    let (status, again) = hub.send(DELIVERY).await;
-    assert_eq!((status, &again), (StatusCode::ACCEPTED, &first));
-    assert_eq!(hub.sent().await.len(), 1, "the repeat sends it, as the same run");
-    hub.send(DELIVERY).await;
-    assert!(hub.sent().await.is_empty(), "and it is known as sent then");
-}
-
-/// Sets the claim back to what it is before the message is sent.
-async fn unsend(store: &Store) {
-    use ferrule_store::{Query, Table};
-    let query =
-        Query { pk: "acme".into(), prefix: Some("delivery#orders#".into()), ..Query::default() };
-    let mut rows = store.tables.query(Table::State, query).await.unwrap().items;
-    assert_eq!(rows.len(), 1);
-    let mut row = rows.remove(0);
-    row.body = row.body.replace("true", "false");
-    store.tables.put(Table::State, row, When::Always).await.unwrap();
+async fn a_process_that_dies_at_any_moment_loses_nothing() {
+    for calls in 0..12 {
+        let hub = Hub::new().await;
+        hub.fuse.light(calls);
+        let (status, _) = hub.send(DELIVERY).await;
+        hub.fuse.mend();
+        let (again, answer) = hub.send(DELIVERY).await;
+        assert_eq!(again, StatusCode::ACCEPTED, "the sender repeats after {status}");
+        let sent = hub.sent().await;
+        assert!((1..=2).contains(&sent.len()), "{calls}: {} messages", sent.len());
+        assert!(sent.iter().all(|message| message.envelope.run.as_str() == answer["run"]));
+        let tenant = Tenant::new("acme").unwrap();
+        let (runs, _) = hub.store.runs(&tenant, None, 100, None).await.unwrap();
+        assert_eq!(runs.len(), 1, "{calls}: one delivery is one run");
+        hub.send(DELIVERY).await;
+        assert!(hub.sent().await.is_empty(), "and it is known as sent then");
+        if status == StatusCode::ACCEPTED {
+            return assert!(calls > 4, "every call of a delivery was tried");
+        }
+    }
+    panic!("a delivery makes more calls than were tried");
 }
 
 #[tokio::test]

@@ -188,21 +188,33 @@ fn tables(g: &mut SchemaGenerator) -> Vec<Operation> {
 fn integrations(g: &mut SchemaGenerator) -> Vec<Operation> {
     let path = "/v1/integrations/{name}";
     vec![
-        Operation::new("get", "/v1/integrations", "listIntegrations", "read", "Lists integrations.")
-            .paged()
-            .gives::<Page<Listed>>(g, 200, "A page, by name."),
+        Operation::new(
+            "get",
+            "/v1/integrations",
+            "listIntegrations",
+            "read",
+            "Lists integrations.",
+        )
+        .paged()
+        .gives::<Page<Listed>>(g, 200, "A page, by name."),
         Operation::new("get", path, "getIntegration", "read", "Shows an integration.")
             .header("If-None-Match", "Not when it still has this ETag.")
             .gives::<Integration>(g, 200, "The definition; its ETag is in the header.")
             .gives_nothing(304, "It still has that ETag.")
             .fails(&[404]),
-        Operation::new("put", path, "putIntegration", "admin", "Creates or changes an integration.")
-            .header("If-None-Match", "`*`: only when there is none.")
-            .guarded_by_etag()
-            .takes::<Integration>(g, YAML_OR_JSON)
-            .gives::<Saved>(g, 200, "Changed.")
-            .gives::<Saved>(g, 201, "Created.")
-            .fails(&[422]),
+        Operation::new(
+            "put",
+            path,
+            "putIntegration",
+            "admin",
+            "Creates or changes an integration.",
+        )
+        .header("If-None-Match", "`*`: only when there is none.")
+        .guarded_by_etag()
+        .takes::<Integration>(g, YAML_OR_JSON)
+        .gives::<Saved>(g, 200, "Changed.")
+        .gives::<Saved>(g, 201, "Created.")
+        .fails(&[422]),
         Operation::new("delete", path, "deleteIntegration", "admin", "Removes an integration.")
             .guarded_by_etag()
             .gives_nothing(204, "Removed; a run that is going on keeps its definition.")
@@ -228,10 +240,16 @@ fn connections(g: &mut SchemaGenerator) -> Vec<Operation> {
             .gives::<Saved>(g, 200, "Changed.")
             .gives::<Saved>(g, 201, "Created.")
             .fails(&[422]),
-        Operation::new("delete", path, "deleteConnection", "admin", "Removes an unused connection.")
-            .guarded_by_etag()
-            .gives_nothing(204, "Removed.")
-            .fails(&[404, 409]),
+        Operation::new(
+            "delete",
+            path,
+            "deleteConnection",
+            "admin",
+            "Removes an unused connection.",
+        )
+        .guarded_by_etag()
+        .gives_nothing(204, "Removed.")
+        .fails(&[404, 409]),
     ]
 }
 

@@ -142,7 +142,10 @@ async fn a_definition_must_fit_the_connectors_that_are_deployed() {
     let schema = ferrule_core::json::parse(schema.as_bytes()).unwrap();
     hub.store.put_connector(&name("files"), &schema).await.unwrap();
     let (path, text) = ("/v1/connections/export", CONNECTIONS[0].1);
-    assert_eq!(hub.put(path, &format!("{text}settings: {{root: a}}\n")).await.status, StatusCode::OK);
+    assert_eq!(
+        hub.put(path, &format!("{text}settings: {{root: a}}\n")).await.status,
+        StatusCode::OK
+    );
     let misspelt = hub.put(path, &format!("{text}settings: {{rot: a}}\n")).await;
     assert_eq!(misspelt.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(misspelt.text.contains("rot"), "{}", misspelt.text);
@@ -194,6 +197,9 @@ async fn a_body_that_is_too_large_or_no_text_is_refused() {
 #[tokio::test]
 async fn a_name_that_is_none_is_refused() {
     let hub = Hub::new().await;
-    assert_eq!(hub.put("/v1/integrations/No%20Name", INTEGRATION).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        hub.put("/v1/integrations/No%20Name", INTEGRATION).await.status,
+        StatusCode::BAD_REQUEST
+    );
     assert_eq!(hub.get("/v1/integrations/No%20Name").await.status, StatusCode::NOT_FOUND);
 }

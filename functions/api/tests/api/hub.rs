@@ -65,8 +65,14 @@ pub(crate) fn name(name: &str) -> Name {
 }
 
 pub(crate) const CONNECTIONS: &[(&str, &str)] = &[
-    ("export", "apiVersion: ferrule/v1\nkind: Connection\nmetadata: {name: export}\nconnector: files\n"),
-    ("hub", "apiVersion: ferrule/v1\nkind: Connection\nmetadata: {name: hub}\nconnector: records\n"),
+    (
+        "export",
+        "apiVersion: ferrule/v1\nkind: Connection\nmetadata: {name: export}\nconnector: files\n",
+    ),
+    (
+        "hub",
+        "apiVersion: ferrule/v1\nkind: Connection\nmetadata: {name: hub}\nconnector: records\n",
+    ),
 ];
 
 pub(crate) const INTEGRATION: &str = "\

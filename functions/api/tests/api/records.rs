@@ -62,14 +62,17 @@ async fn logs_and_definitions_are_tables_that_cannot_be_written() {
     assert_eq!(mapping.at("/items/0/value/rule"), ".number");
     let column = hub.get("/v1/records/field_mapping/tickets-in.state").await;
     assert_eq!(column.at("/value/rule/lower"), "true");
-    let all = ["connection.export", "connection.hub", "integration.orders-in", "integration.tickets-in"];
+    let all =
+        ["connection.export", "connection.hub", "integration.orders-in", "integration.tickets-in"];
     assert_eq!(hub.get("/v1/records/configuration").await.keys(), all);
     let first = hub.get("/v1/records/configuration?limit=3").await;
     let path = format!("/v1/records/configuration?limit=3&cursor={}", first.at("/next"));
     assert_eq!(hub.get(&path).await.keys(), all[3..]);
     let one = hub.get("/v1/records/configuration/connection.hub").await;
     assert_eq!((&*one.at("/value/definition/connector"), &*one.at("/version")), ("records", "1"));
-    for path in ["sync_log/x", "error_log/x", "field_mapping/x", "configuration/x", "configuration/x.y"] {
+    for path in
+        ["sync_log/x", "error_log/x", "field_mapping/x", "configuration/x", "configuration/x.y"]
+    {
         let answer = hub.get(&format!("/v1/records/{path}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }

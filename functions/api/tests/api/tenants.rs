@@ -46,7 +46,9 @@ fn concrete(path: &str, of: &[(&'static str, String)]) -> String {
         if path.contains(template) {
             let step = template.rsplit('/').next().unwrap();
             made = match step {
-                "{id}" if template.starts_with("/check") => made.replace("check/{id}", &format!("check/{value}")),
+                "{id}" if template.starts_with("/check") => {
+                    made.replace("check/{id}", &format!("check/{value}"))
+                }
                 _ => made.replacen(step, value, 1),
             };
         }
@@ -68,7 +70,7 @@ async fn a_stranger_finds_nothing_by_any_route_and_verb() {
         let body = match (&*method, &*template) {
             ("POST", "/v1/sync") => r#"{"integration": "tickets-in"}"#,
             ("POST", "/v1/keys") => r#"{"role": "read"}"#,
-            ("PUT", _) => INTEGRATION,
+            ("PUT", _) => "kind: Something",
             _ => "",
         };
         let own = hub.ask(&hub.admin, "GET", &path, &[], "").await;
@@ -84,7 +86,8 @@ async fn a_stranger_finds_nothing_by_any_route_and_verb() {
             _ if template == "/v1/keys" => assert_eq!(answer.status, StatusCode::CREATED),
             _ => assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}"),
         }
-        for (_, id) in ids.iter().filter(|(_, id)| !path.contains(id.as_str())) {
+        for (_, id) in ids.iter().filter(|(_, id)| !format!("{path} {body}").contains(id.as_str()))
+        {
             assert!(!answer.text.contains(id.as_str()), "{path} tells {id}: {}", answer.text);
         }
         assert!(!answer.text.contains("acme"), "{path}: {}", answer.text);
@@ -125,6 +128,8 @@ async fn the_same_names_are_two_things() {
     let as_stranger = async |method: &str, path: &str, body: &str| {
         hub.ask(&hub.stranger, method, path, &[], body).await
     };
+    let early = as_stranger("PUT", "/v1/integrations/tickets-in", INTEGRATION).await;
+    assert!(early.text.contains("there is none"), "acme's connections are acme's: {}", early.text);
     for (name, text) in crate::hub::CONNECTIONS {
         as_stranger("PUT", &format!("/v1/connections/{name}"), text).await;
     }

@@ -60,7 +60,7 @@ fn key(text: &str) -> Key {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn mac(key: &str, text: &str) -> Vec<u8> {
@@ -173,7 +173,7 @@ fn a_signature_cannot_be_cut_or_left_out() {
         assert!(!sent(&SIGNATURE[..cut]), "{cut}");
     }
     assert!(!sent(&SIGNATURE.replace("v1,", "v1a,")), "another algorithm");
-    let many = format!("{} ", SIGNATURE).repeat(MAX_SIGNATURES + 1);
+    let many = format!("{SIGNATURE} ").repeat(MAX_SIGNATURES + 1);
     assert!(!sent(many.trim()), "more signatures than any sender lists");
 }
 
