@@ -76,9 +76,9 @@ impl Definitions {
     }
 
     fn documents(&self) -> impl Iterator<Item = (&Path, &Document)> {
-        self.files.iter().flat_map(|file| {
-            file.documents.iter().map(|document| (file.path.as_path(), document))
-        })
+        self.files
+            .iter()
+            .flat_map(|file| file.documents.iter().map(|document| (file.path.as_path(), document)))
     }
 }
 
@@ -96,9 +96,8 @@ fn load(texts: &[(PathBuf, String)], catalog: &Catalog) -> Result<Definitions, V
     for (path, text) in texts {
         match document::load(text, catalog) {
             Ok(documents) => files.push(File { path: path.clone(), documents }),
-            Err(problems) => wrong.extend(
-                problems.into_iter().map(|problem| Wrong { file: path.clone(), problem }),
-            ),
+            Err(problems) => wrong
+                .extend(problems.into_iter().map(|problem| Wrong { file: path.clone(), problem })),
         }
     }
     if wrong.is_empty() { Ok(Definitions { files }) } else { Err(wrong) }

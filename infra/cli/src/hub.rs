@@ -17,13 +17,25 @@ const TIMEOUT: Duration = Duration::from_secs(35);
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Place {
     /// Folder of the stack's files
-    #[arg(long, global = true, value_name = "DIR", default_value = ".ferrule", env = "FERRULE_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".ferrule",
+        env = "FERRULE_DIR"
+    )]
     pub(crate) dir: std::path::PathBuf,
     /// Address of another hub's API [default: what `up` or `deploy` wrote into the folder]
     #[arg(long, global = true, value_name = "URL", env = "FERRULE_API_URL")]
     api_url: Option<String>,
     /// Customer key; better in the environment than on the command line
-    #[arg(long, global = true, value_name = "KEY", env = "FERRULE_CUSTOMER_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "KEY",
+        env = "FERRULE_CUSTOMER_KEY",
+        hide_env_values = true
+    )]
     customer_key: Option<Key>,
 }
 
@@ -218,9 +230,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_answer_has_its_exit_code() {
-        let codes = [400, 401, 404, 409, 500, 503].map(|status| {
-            fault(StatusCode::from_u16(status).unwrap(), b"").code()
-        });
+        let codes = [400, 401, 404, 409, 500, 503]
+            .map(|status| fault(StatusCode::from_u16(status).unwrap(), b"").code());
         assert_eq!(codes, [2, 5, 5, 5, 1, 3]);
     }
 

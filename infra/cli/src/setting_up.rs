@@ -6,18 +6,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ferrule_core::Tenant;
 
 use crate::output::{Line, Lines, Output};
-use crate::stack::{Event, Options, Stack, Step};
+use crate::stack::{Account, Details, Event, Options, Progress, Stack, StackError, Step};
 use crate::{Fault, operator};
 
-/// Brings a stack up. Ctrl-C ends what was begun.
+/// Brings a stack up on this machine. Ctrl-C ends what was begun.
 pub(crate) async fn up(options: Options, output: Output) -> Result<Stack, Fault> {
+    with_progress(output, move |progress| Stack::up(&options, progress)).await
+}
+
+/// Brings a stack up in an AWS account.
+pub(crate) async fn deploy(
+    account: Account,
+    options: Options,
+    output: Output,
+) -> Result<Details, Fault> {
+    with_progress(output, move |progress| account.deploy(&options, progress)).await
+}
+
+async fn with_progress<T: Send + 'static>(
+    output: Output,
+    work: impl FnOnce(Progress<'_>) -> Result<T, StackError> + Send + 'static,
+) -> Result<T, Fault> {
     let lines = Arc::new(Steps::new(output));
     let told = Arc::clone(&lines);
-    let up = move || Stack::up(&options, &move |event| told.tell(&event));
-    let stack = tokio::task::spawn_blocking(up).await;
-    let stack = stack.map_err(|error| Fault::Failed(format!("setting up broke off: {error}")))??;
+    let done = tokio::task::spawn_blocking(move || work(&move |event| told.tell(&event))).await;
+    let done = done.map_err(|error| Fault::Failed(format!("setting up broke off: {error}")))??;
     lines.done();
-    Ok(stack)
+    Ok(done)
 }
 
 /// Makes the connectors known and issues the operator's key.

@@ -107,7 +107,8 @@ impl Get {
             output.result(&shown, |output| output.result_text(definition));
             return Ok(Ended::Well);
         }
-        let kinds = self.kind.map_or_else(|| vec![Kind::Connection, Kind::Integration], |k| vec![k]);
+        let kinds =
+            self.kind.map_or_else(|| vec![Kind::Connection, Kind::Integration], |k| vec![k]);
         let mut all = serde_json::Map::new();
         for kind in kinds {
             let answer = hub.get(kind.path(), &[]).await?;
@@ -127,7 +128,8 @@ impl Delete {
         let hub = Hub::open(place)?;
         let path = format!("{}/{}", self.kind.path(), segment(&self.name));
         hub.delete(&path).await?;
-        output.result(&json!({ "deleted": path }), |output| output.line(&format!("deleted {path}")));
+        output
+            .result(&json!({ "deleted": path }), |output| output.line(&format!("deleted {path}")));
         Ok(Ended::Well)
     }
 }

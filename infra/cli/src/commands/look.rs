@@ -29,7 +29,9 @@ pub(super) struct Runs {
 
 /// Show the error log: what was refused or parked, and why, newest first.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ferrule errors --integration incidents-in --since 2026-11-01T00:00:00Z")]
+#[command(
+    after_help = "Example:\n  ferrule errors --integration incidents-in --since 2026-11-01T00:00:00Z"
+)]
 pub(super) struct Errors {
     /// Only of this integration
     #[arg(long, value_name = "NAME")]
@@ -50,7 +52,9 @@ pub(super) struct Errors {
 
 /// Show a table of the hub, or one record of it.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ferrule records tickets --limit 5\n  ferrule records tickets INC0007011")]
+#[command(
+    after_help = "Example:\n  ferrule records tickets --limit 5\n  ferrule records tickets INC0007011"
+)]
 pub(super) struct Records {
     /// A table of the hub, or sync_log, error_log, field_mapping, configuration
     #[arg(value_name = "TABLE")]
@@ -88,7 +92,8 @@ pub(super) enum Connection {
 
 impl Runs {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
-        let query = query([("integration", self.integration), ("limit", Some(self.limit.to_string()))]);
+        let query =
+            query([("integration", self.integration), ("limit", Some(self.limit.to_string()))]);
         let answer = Hub::open(place)?.get("runs", &query).await?;
         output.result(&answer.body, |output| {
             let runs: Vec<_> = rows(&answer.body).iter().map(loose).collect();
@@ -181,12 +186,20 @@ fn query<const N: usize>(all: [(&'static str, Option<String>); N]) -> Vec<(&'sta
 
 fn status(integrations: &[Value]) -> Grid {
     let mut grid = Grid::new([
-        "integration", "starts by", "last run", "started", "read", "refused", "last success", "cursor",
+        "integration",
+        "starts by",
+        "last run",
+        "started",
+        "read",
+        "refused",
+        "last success",
+        "cursor",
     ]);
     for one in integrations.iter().map(loose) {
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let last = &one["last_run"];
-        let number = |key: &str| last["counts"][key].as_u64().map(output::count).unwrap_or_default();
+        let number =
+            |key: &str| last["counts"][key].as_u64().map(output::count).unwrap_or_default();
         grid.add([
             text(&one["integration"]),
             text(&one["trigger"]),

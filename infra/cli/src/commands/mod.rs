@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod demo;
+mod deploy;
 mod key;
 mod look;
 mod run;
@@ -57,6 +58,7 @@ enum Command {
     Schema(schema::Schema),
     Up(up::Up),
     Down(up::Down),
+    Deploy(deploy::Deploy),
     Apply(apply::Apply),
     Get(apply::Get),
     Delete(apply::Delete),
@@ -124,6 +126,7 @@ async fn dispatch(command: Command, Common { json, place }: &Common) -> Outcome 
         Command::Schema(schema) => schema.run(output),
         Command::Up(up) => up.run(place, output).await,
         Command::Down(down) => down.run(place, output),
+        Command::Deploy(deploy) => deploy.run(place, output).await,
         Command::Apply(apply) => apply.run(place, output).await,
         Command::Get(get) => get.run(place, output).await,
         Command::Delete(delete) => delete.run(place, output).await,

@@ -74,7 +74,9 @@ impl Run {
         match (chosen.is_empty(), &self.only) {
             (false, _) => Ok(chosen),
             (true, Some(only)) => Err(Fault::Invalid(format!("no integration is named {only}"))),
-            (true, None) => Err(Fault::Invalid("nothing to run: no integration has a source".into())),
+            (true, None) => {
+                Err(Fault::Invalid("nothing to run: no integration has a source".into()))
+            }
         }
     }
 
@@ -187,7 +189,11 @@ impl Report {
 /// Somebody outside is waiting when an API is called: only then is waiting real.
 fn pace(definitions: &Definitions) -> Pace {
     let mut connectors = definitions.connections().map(|(_, connection)| &connection.connector);
-    if connectors.any(|connector| connector.as_str() == "rest") { Pace::Real } else { Pace::Skipping }
+    if connectors.any(|connector| connector.as_str() == "rest") {
+        Pace::Real
+    } else {
+        Pace::Skipping
+    }
 }
 
 fn ended(reports: &[Report]) -> Ended {

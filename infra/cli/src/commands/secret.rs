@@ -31,7 +31,9 @@ pub(super) enum Secret {
 /// They are never shown again, neither here nor by the hub. What is on a command line ends up in the shell's
 /// history: `-` reads a JSON object from standard input in its place.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ferrule secret set our-servicenow - < credentials.json\n  ferrule secret set our-servicenow username=hub password=...")]
+#[command(
+    after_help = "Example:\n  ferrule secret set our-servicenow - < credentials.json\n  ferrule secret set our-servicenow username=hub password=..."
+)]
 pub(super) struct Set {
     /// The connection, or the integration with a webhook
     #[arg(value_name = "NAME")]

@@ -49,7 +49,10 @@ impl Sync {
 pub(super) async fn start(hub: &Hub, integration: &str, full: bool) -> Result<String, Fault> {
     let body = json!({ "integration": integration, "full": full });
     let answer = hub.post("sync", &body).await?.loose();
-    answer["run"].as_str().map(str::to_owned).ok_or_else(|| Fault::Failed(format!("no run in the answer: {answer}")))
+    answer["run"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Fault::Failed(format!("no run in the answer: {answer}")))
 }
 
 /// Waits until a run has ended and returns its row of the sync log.
@@ -59,7 +62,10 @@ pub(super) async fn wait(hub: &Hub, run: &str, line: &Line) -> Result<Value, Fau
         let now = hub.get(&path, &[]).await?.loose();
         let number = |key: &str| now["counts"][key].as_u64().unwrap_or(0);
         let loaded = ["created", "updated", "deleted", "unchanged", "stale"].map(number);
-        let done = format!("{} records accounted for", count(loaded.iter().sum::<u64>() + number("refused")));
+        let done = format!(
+            "{} records accounted for",
+            count(loaded.iter().sum::<u64>() + number("refused"))
+        );
         match now["state"].as_str() {
             Some("running") => line.tell("running", &done),
             Some(state) => {

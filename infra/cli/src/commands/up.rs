@@ -72,6 +72,12 @@ impl Down {
     #[expect(clippy::unused_self, reason = "commands are alike")]
     pub(super) fn run(self, place: &Place, output: Output) -> Outcome {
         let details = crate::stack::Details::read(&place.dir)?;
+        if !details.is_local() {
+            return Err(Fault::Invalid(format!(
+                "the hub {0} is in AWS: `sam delete --stack-name {0}` removes it (infra/README.md)",
+                details.stack
+            )));
+        }
         match Stack::open(&place.dir) {
             Ok(stack) => stack.down()?,
             // It ended without us; what it left behind is removed.

@@ -10,7 +10,9 @@ const COLUMNS: usize = 8;
 /// Returns objects as a table: a column for each key that holds one thing, not a list or an object.
 pub(crate) fn rows(rows: &[Value]) -> Grid {
     let mut columns: Vec<&str> = Vec::new();
-    for (key, value) in rows.iter().filter_map(Value::as_object).flat_map(ferrule_core::Object::iter) {
+    for (key, value) in
+        rows.iter().filter_map(Value::as_object).flat_map(ferrule_core::Object::iter)
+    {
         let is_plain = value.as_object().is_none() && value.as_array().is_none();
         if is_plain && !columns.contains(&key) && columns.len() < COLUMNS {
             columns.push(key);

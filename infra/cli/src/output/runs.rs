@@ -52,7 +52,15 @@ pub(crate) fn whole(run: &Value) -> Option<u64> {
 /// Returns runs as a list.
 pub(crate) fn runs<'r>(runs: impl IntoIterator<Item = &'r Value>) -> Grid {
     let mut grid = Grid::new([
-        "run", "integration", "state", "started", "read", "loaded", "refused", "unchanged", "stale",
+        "run",
+        "integration",
+        "state",
+        "started",
+        "read",
+        "loaded",
+        "refused",
+        "unchanged",
+        "stale",
         "why",
     ]);
     for run in runs {

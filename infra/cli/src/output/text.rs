@@ -40,9 +40,7 @@ pub(crate) fn moment(value: &Value) -> String {
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
-    time.map_or_else(String::new, |time: Timestamp| {
-        time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-    })
+    time.map_or_else(String::new, |time: Timestamp| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 /// Makes control characters visible and cuts to `most` characters.

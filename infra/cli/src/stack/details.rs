@@ -17,7 +17,7 @@ pub struct Details {
     pub stack: String,
     /// The second part of every secret's name.
     pub stage: String,
-    /// Where the local AWS answers.
+    /// Where the local AWS answers; empty when the stack is in an AWS account.
     pub endpoint: String,
     /// Where the HTTP API answers; `/v1` and `/webhooks` are below it.
     pub api_url: String,
@@ -93,6 +93,21 @@ impl Details {
             .open(&path)
             .and_then(|mut file| file.write_all(&text))
             .map_err(StackError::io("write", &path))
+    }
+
+    /// Writes the key that callers of the HTTP API use into `stack.json` in `dir`.
+    pub fn remember_customer_key(
+        &mut self,
+        dir: &Path,
+        key: impl Into<String>,
+    ) -> Result<(), StackError> {
+        self.customer_key = Some(key.into());
+        self.write(dir)
+    }
+
+    /// Tells whether the stack is on this machine.
+    pub fn is_local(&self) -> bool {
+        !self.endpoint.is_empty()
     }
 
     pub(super) fn remove(dir: &Path) -> Result<(), StackError> {

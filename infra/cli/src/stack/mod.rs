@@ -1,8 +1,9 @@
-//! The local stack: the real template on a local AWS, from nothing to a URL, and down again.
+//! The real template, from nothing to a URL and down again: on a local AWS, or in an account ([`Account`]).
 //!
 //! [`Stack::up`] makes the Python environments, builds the functions, starts the emulator and deploys with the SAM CLI. The stack ends
 //! with its owner, whatever ends the owner, unless [`Stack::keep`] is called.
 
+mod aws;
 mod deploy;
 mod details;
 mod emulator;
@@ -15,7 +16,8 @@ mod workspace;
 
 use std::path::{Path, PathBuf};
 
-use deploy::Deployment;
+pub use aws::Account;
+use deploy::{Deployment, Goal};
 pub use details::Details;
 use emulator::Emulator;
 pub use environments::Environments;
@@ -97,7 +99,8 @@ impl Stack {
     pub fn up(options: &Options, progress: Progress<'_>) -> Result<Self, StackError> {
         let workspace = Workspace::find()?;
         // The tools run in other folders than this process.
-        let dir = std::path::absolute(&options.dir).map_err(StackError::io("find", &options.dir))?;
+        let dir =
+            std::path::absolute(&options.dir).map_err(StackError::io("find", &options.dir))?;
         let options = &Options { dir, ..options.clone() };
         if let Ok(running) = Self::open(&options.dir) {
             return Err(StackError::AlreadyUp(running.details.endpoint.clone()));
@@ -108,8 +111,10 @@ impl Stack {
         Step::Emulator.tell(progress, "starting the local AWS");
         let emulator = Emulator::start(&workspace, &environments, &options.dir)?;
         Step::Emulator.tell(progress, format!("up at {}", emulator.access().endpoint));
-        let deployment = Deployment { workspace: &workspace, environments: &environments, options };
-        let outputs = deployment.run(emulator.access(), progress)?;
+        let goal = Goal::Local(emulator.access());
+        let deployment =
+            Deployment { workspace: &workspace, environments: &environments, options, goal };
+        let outputs = deployment.run(progress)?;
         let details = Details::new(options, &emulator, &outputs)?;
         details.write(&options.dir)?;
         Ok(Self { details, dir: options.dir.clone(), emulator: Some(emulator) })

@@ -4,8 +4,8 @@
 //! the target is always done first, so that no more than a page of records is ever in memory.
 
 mod pace;
-mod stations;
 mod stand_in;
+mod stations;
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use ferrule_core::definition::{Connection, Integration};
 use ferrule_core::{Failure, Name, Run, Tenant};
 use ferrule_store::{Clock, Definitions, ErrorFilter, ErrorRow, HubRecord, Store, When};
 pub use pace::Pace;
-use stations::{Stations, Step};
 pub use stand_in::StandIn;
+use stations::{Stations, Step};
 
 /// Whose data the twin holds.
 const TENANT: &str = "local";
@@ -67,7 +67,7 @@ impl Twin {
     }
 
     /// Names the connectors that run in the twin.
-    pub fn connectors() -> [&'static str; 2] {
+    pub fn connectors() -> [&'static str; 3] {
         stations::CONNECTORS
     }
 

@@ -11,11 +11,11 @@ use ferrule_store::{Definitions, Queues, Store, memory};
 use files::Files;
 use journal::Journal;
 use records::Records;
-
+use rest::Rest;
 use transform::Transform;
 
 /// The connectors that a laptop can serve alone.
-pub(super) const CONNECTORS: [&str; 2] = [Files::NAME, Records::NAME];
+pub(super) const CONNECTORS: [&str; 3] = [Files::NAME, Rest::NAME, Records::NAME];
 
 /// How long one delivery may take.
 const TIME_LEFT: Duration = Duration::from_mins(1);
@@ -63,7 +63,7 @@ impl Stations {
             station("journal", Journal::new(store.clone()), store, definitions),
             station("transform", transform, store, definitions),
             connector(Files::default(), store, definitions),
-
+            connector(Rest::default(), store, definitions),
             connector(Records, store, definitions),
         ];
         Self { queues: store.queues.clone(), all }

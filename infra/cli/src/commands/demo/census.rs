@@ -21,8 +21,14 @@ pub(super) struct Census {
 /// Columns that hold a moment; the first two must.
 const MOMENTS: [&str; 4] = ["opened_at", "sys_updated_at", "resolved_at", "closed_at"];
 const STATES: [&str; 8] = [
-    "New", "Active", "Awaiting User Info", "Awaiting Problem", "Awaiting Vendor",
-    "Awaiting Evidence", "Resolved", "Closed",
+    "New",
+    "Active",
+    "Awaiting User Info",
+    "Awaiting Problem",
+    "Awaiting Vendor",
+    "Awaiting Evidence",
+    "Resolved",
+    "Closed",
 ];
 
 impl Census {
@@ -109,8 +115,7 @@ fn moment(text: &str) -> Moment {
     if matches!(text, "?" | "") {
         return Moment::Unknown;
     }
-    let parts: Vec<u32> =
-        text.split(['-', ' ', ':']).map_while(|part| part.parse().ok()).collect();
+    let parts: Vec<u32> = text.split(['-', ' ', ':']).map_while(|part| part.parse().ok()).collect();
     match parts[..] {
         [day, month, year, hour, minute]
             if (1..=days(year, month)).contains(&day) && hour < 24 && minute < 60 =>
@@ -123,7 +128,9 @@ fn moment(text: &str) -> Moment {
 
 fn days(year: u32, month: u32) -> u32 {
     match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         1..=12 => 31,
@@ -146,8 +153,8 @@ mod tests {
 
     #[test]
     fn counts_the_sample_as_its_generator_wrote_it() {
-        let sample = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../examples/data/incidents/sample.csv");
+        let sample =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/incidents/sample.csv");
         let census = Census::of(&sample).unwrap();
         assert_eq!((census.rows, census.broken, census.tickets.len()), (348, 8, 75));
     }

@@ -62,7 +62,9 @@ impl Demo {
         report.show(output);
         if self.keep {
             stack.keep()?;
-            output.remark("the hub stays up: `ferrule status`, `ferrule records tickets`, `ferrule down`");
+            output.remark(
+                "the hub stays up: `ferrule status`, `ferrule records tickets`, `ferrule down`",
+            );
         } else {
             stack.down()?;
             // Logs are of interest only when something went wrong.
