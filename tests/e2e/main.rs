@@ -3,6 +3,20 @@
 #[cfg(test)]
 mod chaos;
 #[cfg(test)]
+mod hub;
+#[cfg(test)]
+mod incidents;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod outbound;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod lifecycle;

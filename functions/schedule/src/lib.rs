@@ -35,7 +35,8 @@ impl Schedule {
     /// Does everything that is due now. One integration's trouble does not keep the others waiting.
     pub async fn tick(&self) -> Result<(), Failure> {
         for Scheduled { tenant, integration } in self.store.scheduled().await? {
-            if let Err(failure) = self.look_at(&tenant, &integration).await {
+            let looked_at = Box::pin(self.look_at(&tenant, &integration));
+            if let Err(failure) = looked_at.await {
                 error!(%tenant, %integration, code = failure.code(), %failure, "cannot schedule");
             }
         }

@@ -1,0 +1,155 @@
+//! What dies and what is down, on the deployed template.
+
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use ferrule_core::Value;
+use ferrule_testing::vendor::{Reply, Request, Vendor};
+
+use crate::{
+    hub::{Hub, count, pause},
+    incidents::definitions,
+    sample::{csv, row, small_csv},
+    stack::stack,
+};
+
+fn sink(url: &str, batch: u32, more: &str) -> String {
+    format!(
+        r"apiVersion: ferrule/v1
+kind: Connection
+metadata: {{name: sink}}
+connector: rest
+settings: {{base_url: '{url}'{more}}}
+limits: {{calls: 6000/m}}
+---
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {{name: push}}
+source: {{connection: hub, table: tickets}}
+map: {{number: .number, state: .state}}
+output: {{connection: sink, path: '/items/{{key}}', key: .number}}
+limits: {{batch: {batch}}}"
+    )
+}
+
+async fn with_tickets(tenant: &str, csv: &str) -> Hub {
+    let hub = Hub::of(tenant).await;
+    hub.define(&definitions(tenant)).await;
+    hub.upload("incidents/a.csv", csv.as_bytes()).await;
+    hub.sync("incidents-in", false).await;
+    hub
+}
+
+/// A sink that keeps what is put, by path; paths that `fails` are answered with 500.
+async fn keeper(
+    fails: impl Fn(&Request) -> bool + Send + Sync + 'static,
+) -> (Vendor, Arc<Mutex<BTreeMap<String, u32>>>) {
+    let kept: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    let vendor = Vendor::start(move |request, _| {
+        if fails(request) {
+            return Reply::status(500);
+        }
+        *keep.lock().unwrap().entry(request.path.clone()).or_default() += 1;
+        Reply::json("{}")
+    })
+    .await;
+    (vendor, kept)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_answers_500_for_ever_parks_its_batch_and_lets_the_others_through() {
+    let hub = with_tickets("always500", &csv((0..30).map(|n| row(n, 0)))).await;
+    let (vendor, kept) = keeper(|request| request.path.ends_with("INC0000007")).await;
+    hub.define(&sink(&vendor.url(""), 10, "")).await;
+    let run = hub.sync("push", false).await;
+    assert_eq!(run.get("state").and_then(Value::as_str), Some("partial"), "{run}");
+    assert_eq!((count(&run, "parked"), count(&run, "created") + count(&run, "updated")), (1, 29), "{run}");
+    assert_eq!(kept.lock().unwrap().len(), 29);
+    assert_eq!(vendor.count("/items/INC0000007"), 4, "once, and again after 1, 5 and 15 minutes");
+    let errors = hub.errors("push").await;
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let error = &errors[0];
+    assert_eq!(error.get("state").and_then(Value::as_str), Some("parked"));
+    assert_eq!(error.get("attempt").and_then(Value::as_i64), Some(4));
+    assert_eq!(error.get("stage").and_then(Value::as_str), Some("rest"));
+    let record = error.get("record").unwrap();
+    assert_eq!(record.get("key").and_then(Value::as_str), Some("INC0000007"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_a_connector_five_times_loses_and_doubles_nothing() {
+    let hub = with_tickets("killed", &small_csv()).await;
+    let (vendor, kept) = keeper(|_| false).await;
+    hub.define(&sink(&vendor.url(""), 20, "")).await;
+    let run = hub.start("push", false).await;
+    let mut kills = 0;
+    for _ in 0..600 {
+        if kills == 5 {
+            break;
+        }
+        if kept.lock().unwrap().len() > kills * 30 && kill("rest") {
+            kills += 1;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    assert!(kills > 0, "nothing was killed, so nothing was shown");
+    let run = hub.end_of(&run).await;
+    let kept = kept.lock().unwrap();
+    assert_eq!(kept.len(), 200, "{run}");
+    assert_eq!(count(&run, "read"), 200, "{run}");
+    assert_eq!(count(&run, "parked") + count(&run, "refused"), 0, "{run}");
+}
+
+/// Kills one process of a function; `false` when none runs.
+fn kill(function: &str) -> bool {
+    let details = stack().details();
+    let wanted = format!("AWS_LAMBDA_FUNCTION_NAME={}-{function}", details.stack);
+    let endpoint = format!("AWS_ENDPOINT_URL={}", details.endpoint);
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(environ) = std::fs::read(entry.path().join("environ")) else { continue };
+        let has = |text: &str| environ.split(|b| *b == 0).any(|one| one == text.as_bytes());
+        if has(&wanted) && has(&endpoint) {
+            let pid = entry.file_name().into_string().unwrap();
+            return Command::new("kill").args(["-9", &pid]).status().unwrap().success();
+        }
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_401_in_mid_run_costs_one_token() {
+    let hub = with_tickets("refresh", &csv((0..60).map(|n| row(n, 0)))).await;
+    let tokens: Arc<Mutex<u32>> = Arc::default();
+    let (issued, served) = (Arc::clone(&tokens), Arc::new(Mutex::new(0_u32)));
+    let vendor = Vendor::start(move |request, _| {
+        let mut issued = issued.lock().unwrap();
+        if request.path == "/token" {
+            *issued += 1;
+            let body = format!(r#"{{"access_token":"t{issued}","token_type":"bearer","expires_in":3600}}"#);
+            return Reply::json(body);
+        }
+        let mut served = served.lock().unwrap();
+        *served += 1;
+        // After twenty calls the first token is worthless.
+        let good = if *served <= 20 { "Bearer t1".to_owned() } else { "Bearer t2".to_owned() };
+        match request.header("authorization") {
+            Some(token) if token == good => Reply::json("{}"),
+            _ => Reply::status(401),
+        }
+    })
+    .await;
+    let auth = format!(
+        ", profile: {{auth: {{client_credentials: {{token_url: '{}'}}}}}}",
+        vendor.url("/token")
+    );
+    hub.secret("rest", "sink", r#"{"client_id":"hub","client_secret":"s3cret"}"#).await;
+    hub.define(&sink(&vendor.url(""), 6, &auth)).await;
+    let run = hub.sync("push", false).await;
+    assert_eq!(run.get("state").and_then(Value::as_str), Some("succeeded"), "{run}");
+    assert_eq!(*tokens.lock().unwrap(), 2, "one for the start, one for the 401");
+}
