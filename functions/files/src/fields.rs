@@ -7,6 +7,7 @@ use crate::frame::Problem;
 
 /// Splits rows into values.
 pub(crate) struct Fields {
+    dialect: Dialect,
     reader: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -21,7 +22,8 @@ impl Fields {
             Some(quote) => builder.quote(quote),
             None => builder.quoting(false),
         };
-        let mut fields = Self { reader: builder.build(), text: vec![0; 1024], ends: vec![0; 64] };
+        let (text, ends) = (vec![0; 1024], vec![0; 64]);
+        let mut fields = Self { dialect, reader: builder.build(), text, ends };
         // The reader drops a byte order mark before its first row; by now there is none to drop.
         fields.reader.read_record(b"\n", &mut fields.text, &mut fields.ends);
         fields
@@ -38,6 +40,11 @@ impl Fields {
             used += read;
             rest = if used < row.len() { &row[used..] } else { b"\n" };
             match result {
+                ReadRecordResult::InputEmpty if used > row.len() => {
+                    *self = Self::new(self.dialect);
+                    let message = "the row does not end where its line ends".to_owned();
+                    return Err(Problem::new("CSV_QUOTE", message));
+                }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
