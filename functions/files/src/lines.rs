@@ -65,7 +65,7 @@ pub(crate) fn object(text: &[u8], view: View<'_>) -> Result<Value, Problem> {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(other) => {
             let kind = other.kind();
-            Err(Problem::new("JSON", format!("line {line} has a {kind}, expected an object")))
+            Err(Problem::new("JSON", format!("line {line}: expected an object, found {kind}")))
         }
         Err(error) => Err(Problem::new("JSON", format!("line {line}: {error} of the record"))),
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    {"required": ["root"]}, {"required": ["bucket"]}, {"required": ["container", "account"]}
+    {"required": ["root"]}, {"required": ["bucket"]}, {"required": ["container"]}
 ]))]
 pub struct Settings {
     /// A folder of this machine. Only on the local stack and with `ferrule run`.

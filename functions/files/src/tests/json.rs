@@ -18,7 +18,7 @@ async fn a_bad_line_is_refused_alone() {
     assert_eq!(texts(&got), [r#"{"a":1}"#, r#"{"a":2}"#]);
     let refused: Vec<_> = got.rejected.iter().map(|r| (r.line, r.code)).collect();
     assert_eq!(refused, [(2, "JSON"), (4, "JSON"), (5, "ENCODING")]);
-    assert_eq!(got.rejected[1].message, "line 4 has a array, expected an object");
+    assert_eq!(got.rejected[1].message, "line 4: expected an object, found array");
 }
 
 #[tokio::test]
