@@ -67,3 +67,34 @@ impl JsonSchema for Span {
         schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[smhd]$" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write_and_writes_it_shortest() {
+        for (text, secs, again) in [
+            ("30s", 30, "30s"),
+            ("90s", 90, "90s"),
+            ("5m", 300, "5m"),
+            ("60m", 3600, "1h"),
+            ("24h", 86_400, "1d"),
+            ("0s", 0, "0s"),
+        ] {
+            let span = Span::try_from(text.to_owned()).unwrap();
+            assert_eq!((span.duration().as_secs(), span.to_string().as_str()), (secs, again));
+        }
+    }
+
+    #[test]
+    fn refuses_anything_else() {
+        for wrong in
+            ["", "5", "m", "-5m", "1.5h", "5 m", "5M", "5min", "99999999999999999999s", "5\u{e9}"]
+        {
+            let error = Span::try_from(wrong.to_owned()).unwrap_err();
+            assert!(error.contains("write 30s, 5m, 2h or 1d"), "{error}");
+        }
+        assert!(Span::try_from(format!("{}d", u64::MAX)).is_err());
+    }
+}

@@ -137,3 +137,35 @@ impl fmt::Display for Digest {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_lowercase_and_safe_in_a_key() {
+        for right in ["a", "0", "it-ops", "incident_export", &"x".repeat(63)] {
+            assert_eq!(Name::new(right).unwrap().as_str(), right);
+        }
+        for wrong in ["", "-a", "_a", "A", "a b", "a#b", "a/b", "ä", "a.b", &"x".repeat(64)] {
+            let error = Name::new(wrong).unwrap_err().to_string();
+            assert!(error.contains("is not a name"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_checked_wherever_it_is_read() {
+        assert!(serde_json::from_str::<Tenant>("\"acme\"").is_ok());
+        assert!(serde_json::from_str::<Tenant>("\"acme#other\"").is_err());
+    }
+
+    #[test]
+    fn where_a_part_ends_is_part_of_the_digest() {
+        let digest = |parts: &[&[u8]]| Digest::of(parts).to_string();
+        assert_eq!(digest(&[b"ab", b"c"]).len(), 32);
+        assert_eq!(digest(&[b"ab", b"c"]), digest(&[b"ab", b"c"]));
+        assert_ne!(digest(&[b"ab", b"c"]), digest(&[b"a", b"bc"]));
+        assert_ne!(digest(&[]), digest(&[b""]));
+        assert!(digest(&[b"x"]).chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)));
+    }
+}
