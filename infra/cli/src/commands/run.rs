@@ -59,8 +59,15 @@ impl Run {
         }
         let errors = self.errors(&twin).await?;
         let ended = ended(&reports);
-        let result = json!({ "runs": reports.iter().map(Report::json).collect::<Vec<_>>(), "errors": errors });
-        output.result(&result, |output| show(output, &reports, &errors));
+        let runs: Vec<_> = reports.iter().map(Report::json).collect();
+        let peak = peak_memory_bytes();
+        let result = json!({ "runs": runs, "errors": errors, "peak_memory_bytes": peak });
+        output.result(&result, |output| {
+            show(output, &reports, &errors);
+            if let Some(peak) = peak {
+                output.line(&format!("\nPeak memory: {} MiB", peak.div_ceil(1024 * 1024)));
+            }
+        });
         Ok(ended)
     }
 
@@ -184,6 +191,14 @@ impl Report {
             "table": self.table, "records_in_table": self.held, "sample": self.records,
         })
     }
+}
+
+/// Returns the most memory that this process has held; only Linux tells.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// Somebody outside is waiting when an API is called: only then is waiting real.

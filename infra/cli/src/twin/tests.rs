@@ -1,1 +1,135 @@
 //! What the twin does as a whole.
+
+use ferrule_core::document::{Catalog, Document, load};
+use ferrule_core::{Name, RunState};
+
+use super::*;
+
+const HUB: &str = "
+apiVersion: ferrule/v1
+kind: Connection
+metadata: {name: hub}
+connector: records
+";
+
+async fn twin(definitions: &str) -> Twin {
+    let twin = Twin::new(Pace::Skipping).unwrap();
+    for document in load(&format!("{HUB}---{definitions}"), &Catalog::new()).unwrap() {
+        match document {
+            Document::Connection(connection) => twin.put_connection(&connection).await.unwrap(),
+            Document::Integration(integration) => twin.put_integration(&integration).await.unwrap(),
+        }
+    }
+    twin
+}
+
+async fn run(twin: &Twin, name: &str) -> Result<Run, Failure> {
+    twin.run(&Name::new(name).unwrap(), false, &mut |_| ()).await
+}
+
+fn folder(name: &str, file: &str, text: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("ferrule-twin-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(file), text).unwrap();
+    folder
+}
+
+fn from_folder(folder: &std::path::Path) -> String {
+    format!(
+        "
+apiVersion: ferrule/v1
+kind: Connection
+metadata: {{name: folder}}
+connector: files
+settings: {{root: {}}}
+---
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {{name: people-in}}
+source: {{connection: folder, path: people.csv}}
+map:
+  id: .id
+  age: {{from: .age, type: int}}
+output: {{connection: hub, table: people, key: .id}}
+",
+        folder.display()
+    )
+}
+
+#[tokio::test]
+async fn loads_a_file_and_sets_a_bad_row_aside_alone() {
+    let folder = folder("load", "people.csv", "id,age\na,1\nb,old\nc,3\n");
+    let twin = twin(&from_folder(&folder)).await;
+    let run = run(&twin, "people-in").await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((run.state, run.counts.read, run.counts.created), (RunState::Partial, 3, 2));
+    let errors = twin.errors(10).await.unwrap();
+    assert_eq!((errors.len(), errors[0].code.as_str(), errors[0].record.line), (1, "TYPE", 3));
+    assert_eq!(twin.count(&Name::new("people").unwrap()).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn reads_back_what_an_earlier_run_wrote() {
+    let folder = folder("back", "people.csv", "id,age\na,1\nb,2\n");
+    let more = "---
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {name: copy}
+source: {connection: hub, table: people}
+output: {connection: hub, table: copies, key: .id}
+";
+    let twin = twin(&(from_folder(&folder) + more)).await;
+    run(&twin, "people-in").await.unwrap();
+    let copied = run(&twin, "copy").await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((copied.state, copied.counts.created), (RunState::Succeeded, 2));
+}
+
+#[tokio::test]
+async fn tries_again_on_schedule_without_sleeping_then_parks() {
+    let folder = folder("park", "people.csv", "id,age\na,1\n");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener); // Now nobody listens there.
+    let dead = format!(
+        "---
+apiVersion: ferrule/v1
+kind: Connection
+metadata: {{name: dead}}
+connector: rest
+settings: {{base_url: 'http://{address}'}}
+---
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {{name: out}}
+source: {{connection: folder, path: people.csv}}
+output: {{connection: dead, path: /people, mode: insert, key: .id}}
+"
+    );
+    let twin = twin(&(from_folder(&folder) + &dead)).await;
+    let run = run(&twin, "out").await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((run.state, run.counts.parked), (RunState::Partial, 1));
+    let errors = twin.errors(10).await.unwrap();
+    assert_eq!((errors[0].attempt, errors[0].stage.as_str()), (4, "rest"), "{errors:?}");
+    let waited_ms = run.ended_at.unwrap() - run.started_at;
+    assert!(waited_ms >= 21 * 60_000, "1, 5 and 15 minutes by the twin's clock: {waited_ms}");
+}
+
+#[tokio::test]
+async fn says_which_connectors_it_has_when_one_is_missing() {
+    let definitions = "
+apiVersion: ferrule/v1
+kind: Connection
+metadata: {name: sn}
+connector: servicenow
+---
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {name: out}
+source: {connection: hub, table: people}
+output: {connection: sn, table: incident, key: .id}
+";
+    let said = run(&twin(definitions).await, "out").await.unwrap_err().to_string();
+    assert!(said.contains("servicenow") && said.contains("files, rest, records"), "{said}");
+}

@@ -1,0 +1,151 @@
+//! The command as an operator runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/incidents.yaml");
+
+fn ferrule(arguments: &[&str]) -> Output {
+    let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-stack");
+    Command::new(env!("CARGO_BIN_EXE_ferrule"))
+        .args(arguments)
+        .env("FERRULE_DIR", nowhere)
+        .env_remove("FERRULE_API_URL")
+        .env_remove("FERRULE_CUSTOMER_KEY")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let help = text(&ferrule(&["--help"]).stdout);
+    let list = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let names: Vec<&str> = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| !["help", "exit-codes"].contains(name))
+        .collect();
+    assert!(names.len() >= 17, "{names:?}");
+    let nested = [
+        ("connection", "check"),
+        ("secret", "set"),
+        ("key", "issue"),
+        ("key", "rotate"),
+        ("key", "revoke"),
+        ("key", "list"),
+    ];
+    let mut calls: Vec<Vec<&str>> = names.iter().map(|name| vec![*name]).collect();
+    calls.retain(|call| !nested.iter().any(|(outer, _)| call[0] == *outer));
+    calls.extend(nested.map(|(outer, inner)| vec![outer, inner]));
+    for mut call in calls {
+        call.push("--help");
+        let help = text(&ferrule(&call).stdout);
+        assert!(help.contains("Example:"), "{call:?} shows no example");
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_shown_with_its_place_and_the_right_spelling() {
+    let text_of = std::fs::read_to_string(EXAMPLE).unwrap().replace("  output:", "");
+    let wrong = file("misspelt.yaml", &text_of.replace("\nvalidate:", "\nvalidat:"));
+    let line = 1 + text_of.lines().position(|line| line == "validate:").unwrap();
+    let checked = ferrule(&["check", wrong.to_str().unwrap()]);
+    let said = text(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(2), "{checked:?}");
+    assert!(said.contains(&format!("misspelt.yaml:{line}:1:")), "{said}");
+    assert!(said.contains("did you mean validate?"), "{said}");
+}
+
+#[test]
+fn the_examples_are_right_and_their_tests_hold() {
+    let checked =
+        ferrule(&["check", Path::new(EXAMPLE).parent().unwrap().to_str().unwrap(), "--json"]);
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    assert!(json(&checked)["tests"].as_u64() >= Some(3));
+}
+
+#[test]
+fn a_test_that_does_not_hold_ends_with_1_and_says_what_came_out() {
+    let wrong = std::fs::read_to_string(EXAMPLE)
+        .unwrap()
+        .replace("priority: 3, priority_label", "priority: 4, priority_label");
+    let wrong = file("differs.yaml", &wrong);
+    let checked = ferrule(&["check", wrong.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    assert!(text(&checked.stdout).contains(".priority: expected 4, got 3"), "{checked:?}");
+}
+
+#[test]
+fn the_sample_is_loaded_and_its_dirty_rows_are_named_by_line() {
+    let ran = ferrule(&["run", EXAMPLE, "--json"]);
+    assert_eq!(ran.status.code(), Some(4), "{ran:?}");
+    let result = json(&ran);
+    let run = &result["runs"][0];
+    assert_eq!(run["records_in_table"], 75);
+    let counts = &run["run"]["counts"];
+    assert_eq!((&counts["read"], &counts["refused"]), (&348.into(), &8.into()));
+    let errors = result["errors"].as_array().unwrap();
+    let mut codes: Vec<&str> = errors.iter().map(|row| row["code"].as_str().unwrap()).collect();
+    codes.sort_unstable();
+    let all =
+        ["CSV_COLUMNS", "CSV_COLUMNS", "CURSOR", "FORMAT", "ONE_OF", "PATTERN", "RANGE", "TYPE"];
+    assert_eq!(codes, all);
+    assert!(errors.iter().all(|row| row["record"]["line"].as_u64() > Some(1)), "{errors:?}");
+}
+
+#[test]
+fn a_file_ten_times_as_long_needs_no_more_memory() {
+    let sample = Path::new(EXAMPLE).with_file_name("data/incidents/sample.csv");
+    let sample = std::fs::read_to_string(sample).unwrap();
+    let (header, rows) = sample.split_once('\n').unwrap();
+    // Three pages, and thirty.
+    let peaks = [9, 90].map(|times| {
+        let input =
+            file(&format!("long-{times}.csv"), &format!("{header}\n{}", rows.repeat(times)));
+        let ran = ferrule(&["run", EXAMPLE, "--json", "--input", input.to_str().unwrap()]);
+        let result = json(&ran);
+        std::fs::remove_file(input).unwrap();
+        assert_eq!(result["runs"][0]["run"]["counts"]["read"], 348 * times);
+        result["peak_memory_bytes"].as_u64()
+    });
+    let [Some(short), Some(long)] = peaks else {
+        // Only Linux says how much memory a process has used.
+        return assert!(!cfg!(target_os = "linux"), "{peaks:?}");
+    };
+    const MIB: u64 = 1024 * 1024;
+    assert!(long < 60 * MIB, "{} MiB", long / MIB);
+    assert!(long < short + 8 * MIB, "{} MiB, then {} MiB", short / MIB, long / MIB);
+}
+
+#[test]
+fn without_a_hub_the_commands_say_how_to_start_one_and_end_with_3() {
+    for call in [&["status"][..], &["runs"], &["records", "tickets"], &["key", "list"], &["down"]] {
+        let ended = ferrule(call);
+        assert_eq!(ended.status.code(), Some(3), "{call:?} {ended:?}");
+        assert!(text(&ended.stderr).contains("ferrule up"), "{call:?} {ended:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_never_echoed() {
+    let ended = ferrule(&["secret", "set", "crm", "not-a-pair-s3cret"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
+}
