@@ -6,10 +6,10 @@ use ferrule_core::{Name, Tenant, Value, json};
 use ferrule_store::{Places, Role, Store, aws::Access};
 use reqwest::{Client, Method, StatusCode};
 
-use crate::stack::stack;
+use crate::stack::{complaints, stack};
 
 /// A run that takes longer than this is stuck.
-const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One tenant with its admin key.
 pub(crate) struct Hub {
@@ -106,7 +106,7 @@ impl Hub {
     pub(crate) async fn start(&self, integration: &str, full: bool) -> String {
         let body = format!(r#"{{"integration":"{integration}","full":{full}}}"#);
         let answer = self.send(Method::POST, "/v1/sync", &body).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}\n{}", answer.body, complaints());
         answer.text("run").to_owned()
     }
 
@@ -124,7 +124,7 @@ impl Hub {
             if now.get("state").and_then(Value::as_str) != Some("running") {
                 return now;
             }
-            assert!(Instant::now() < deadline, "run {run} does not end: {now}");
+            assert!(Instant::now() < deadline, "{run} does not end: {now}\n{}", complaints());
             pause(Duration::from_millis(200)).await;
         }
     }

@@ -50,3 +50,26 @@ pub(crate) fn environments() -> Environments {
 fn age(modified: SystemTime) -> Option<Duration> {
     SystemTime::now().duration_since(modified).ok()
 }
+
+/// Reads what functions wrote at level WARN and above: for a test that is about to fail.
+pub(crate) fn complaints() -> String {
+    let details = stack().details();
+    let python = environments().emulator("python");
+    let output = std::process::Command::new(python)
+        .args(["-c", COMPLAINTS, &details.endpoint, &details.region])
+        .env("AWS_ACCESS_KEY_ID", &details.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", &details.secret_key)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+const COMPLAINTS: &str = r#"
+import sys, botocore.session
+logs = botocore.session.get_session().create_client('logs', endpoint_url=sys.argv[1], region_name=sys.argv[2])
+for group in logs.describe_log_groups()['logGroups']:
+    events = logs.filter_log_events(logGroupName=group['logGroupName'])['events']
+    lines = [e['message'].strip() for e in events if 'WARN' in e['message'] or 'ERROR' in e['message'] or 'panic' in e['message']]
+    for line in lines[-8:]:
+        print(group['logGroupName'], line[:700])
+"#;

@@ -99,6 +99,14 @@ async fn older_versions_are_dropped_and_the_same_content_is_not_written() {
 }
 
 #[tokio::test]
+async fn of_equal_versions_the_one_read_later_stays_whichever_is_written_first() {
+    let hub = hub().await;
+    assert_eq!(hub.apply("run-10", &[change("k", 7, "later")]).await, [Applied::Created]);
+    assert_eq!(hub.apply("run-9", &[change("k", 7, "earlier")]).await, [Applied::Stale]);
+    assert_eq!(hub.apply("next-0", &[change("k", 7, "mapped anew")]).await, [Applied::Updated]);
+}
+
+#[tokio::test]
 async fn a_repeated_batch_counts_the_same() {
     let hub = hub().await;
     let changes = [change("k", 1, "x")];

@@ -265,6 +265,10 @@ fn decide(
         if change.version.as_ref().is_some_and(|version| is_older(version, &row.version)) {
             return (Applied::Stale, None);
         }
+        let is_tie = change.version.as_ref().is_none_or(|version| *version == row.version);
+        if is_tie && was_read_later(&row.by, batch) {
+            return (Applied::Stale, None);
+        }
     }
     let applied = match (live, deletes, mode) {
         (None, true, _) => return (Applied::Unchanged, None),
@@ -288,6 +292,19 @@ fn decide(
         value,
     };
     (applied, Some(row))
+}
+
+/// Tells whether `there` is a later batch of the same run than `batch`: what a source gives later
+/// is newer, whichever is written first. Batches are named `<run>-<number>`.
+fn was_read_later(there: &str, batch: &str) -> bool {
+    let split = |name: &str| {
+        let (run, seq) = name.rsplit_once('-')?;
+        Some((run.to_owned(), seq.parse::<u64>().ok()?))
+    };
+    match (split(there), split(batch)) {
+        (Some((there, later)), Some((run, seq))) => there == run && later > seq,
+        _ => false,
+    }
 }
 
 /// Returns the bound of [`Store::changes`] for a cursor mark.
