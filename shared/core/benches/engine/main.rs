@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a bench that cannot start should stop")]
 
 mod cpu;
+mod flow;
 mod sample;
 
 use std::time::Duration;
@@ -52,6 +53,17 @@ fn whole(c: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
+/// The same as `transform` does it: messages in, messages out.
+fn through_the_queue(c: &mut Criterion<CpuTime>) {
+    let (engine, messages) = (engine(), flow::messages(&sample::records(RECORDS)));
+    let mut group = c.benchmark_group("10,000 records");
+    group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(20);
+    group.bench_function("decode message, map, check, encode message", |b| {
+        b.iter(|| messages.iter().map(|text| flow::transform(&engine, text)).sum::<usize>());
+    });
+    group.finish();
+}
+
 fn parts(c: &mut Criterion<CpuTime>) {
     let (engine, texts) = (engine(), sample::records(RECORDS));
     let records: Vec<Value> =
@@ -91,6 +103,6 @@ criterion_group! {
         .with_measurement(CpuTime)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5));
-    targets = whole, parts
+    targets = whole, through_the_queue, parts
 }
 criterion_main!(benches);

@@ -1,8 +1,8 @@
 //! From text to definitions: YAML or JSON, strict, every problem with line, column and a hint.
 //!
-//! The text becomes a [`Value`] and a note of where each part stands ([`tree`]); an older
-//! `apiVersion` is brought up to date ([`migrate`]); the typed definition is read from that
-//! ([`typed`]); and what types cannot say is checked ([`check`], [`secret`], [`catalog`]).
+//! The text becomes a [`Value`] and a note of where each part stands (`tree`); an older
+//! `apiVersion` is brought up to date (`migrate`); the typed definition is read from that
+//! (`typed`); and what types cannot say is checked (`check`, `secret`, `catalog`).
 
 mod catalog;
 mod check;

@@ -1,8 +1,8 @@
 //! Expressions: jq, read by jaq's parser and restricted to what always ends.
 //!
 //! Stock jaq reads the environment, can end the process and recurses until it aborts; nor can it be
-//! told when to stop. So the parsed term is walked against an allow-list ([`lower`](mod@lower)) and
-//! then evaluated here ([`eval`](mod@eval)), where every step is counted. There are no definitions,
+//! told when to stop. So the parsed term is walked against an allow-list (`lower`) and
+//! then evaluated here (`eval`), where every step is counted. There are no definitions,
 //! no recursion and no loops but over values that exist, numbers stay exact, and the tests compare
 //! results with stock jaq.
 

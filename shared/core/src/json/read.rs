@@ -163,16 +163,12 @@ impl<'t> Reader<'t> {
     /// Returns what comes before the next quote, backslash or control character.
     fn plain(&mut self) -> Result<&'t str, String> {
         let start = self.at;
-        match scan::ends_plain(&self.text.as_bytes()[start..]) {
-            Some(len) => {
-                self.at += len;
-                Ok(&self.text[start..self.at])
-            }
-            None => {
-                self.at = self.text.len();
-                expected("quote")
-            }
-        }
+        let Some(len) = scan::ends_plain(&self.text.as_bytes()[start..]) else {
+            self.at = self.text.len();
+            return expected("quote");
+        };
+        self.at += len;
+        Ok(&self.text[start..self.at])
     }
 
     fn escaped(&mut self) -> Result<char, String> {

@@ -80,7 +80,7 @@ fn refuses_what_is_not_json_and_says_where() {
     }
     let error = parse(b"\"a\xff\"").unwrap_err();
     assert_eq!((error.offset(), error.to_string().contains("invalid UTF-8")), (2, true));
-    let many: String = (0..100).map(|n| format!("\"k{n}\":1,")).collect();
+    let many = (0..100).map(|n| format!("\"k{n}\":1,")).collect::<Vec<_>>().concat();
     assert!(round(&format!("{{{many}\"k7\":1}}")).contains("duplicate key \"k7\""));
 }
 
