@@ -12,6 +12,7 @@ import tempfile
 import threading
 
 from ministack.app import main
+from ministack.core import iam_actions
 
 
 def end_group():
@@ -24,6 +25,17 @@ def watch_owner():
         end_group()
 
 
+def like_aws(extract):
+    """AWS has no permissions for the batch calls of SQS: those of the single calls cover them. The emulator asks for `sqs:SendMessageBatch`."""
+
+    def action_of(*arguments, **named):
+        action = extract(*arguments, **named)
+        return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+    return action_of
+
+
+iam_actions.extract_iam_action = like_aws(iam_actions.extract_iam_action)
 threading.Thread(target=watch_owner, daemon=True).start()
 sys.argv = ["ministack"]
 try:
