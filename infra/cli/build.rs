@@ -17,10 +17,9 @@ fn main() -> io::Result<()> {
         })
         .collect();
     schemas.sort();
-    let entries: String = schemas
-        .iter()
-        .map(|(name, schema)| format!("    ({name:?}, include_str!({:?})),\n", schema.display()))
-        .collect();
+    let entries = schemas.iter().fold(String::new(), |entries, (name, schema)| {
+        entries + &format!("    ({name:?}, include_str!({:?})),\n", schema.display())
+    });
     let out = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
     fs::write(out.join("schemas.rs"), format!("&[\n{entries}]\n"))
 }

@@ -61,9 +61,9 @@ impl Steps {
         let (line, last) = begun
             .entry(event.step)
             .or_insert_with(|| (self.lines.add(name(event.step)), String::new()));
-        // `compiled 214 crates, now transform`: on and on. Its first word is what is news.
-        let news = event.detail.split(' ').next().unwrap_or_default();
-        line.tell(news, &event.detail);
+        // `compiled 214 crates, last transform`: on and on.
+        let is_count = event.detail.starts_with("compiled");
+        line.tell(if is_count { "compiling" } else { &event.detail }, &event.detail);
         event.detail.clone_into(last);
     }
 

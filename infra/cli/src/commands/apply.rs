@@ -67,7 +67,9 @@ impl Apply {
         let hub = Hub::open(place)?;
         let stored = apply(&hub, &definitions).await?;
         output.result(&json!({ "stored": stored }), |output| {
-            stored.iter().for_each(|name| output.line(&format!("stored {name}")));
+            for name in &stored {
+                output.line(&format!("stored {name}"));
+            }
             output.line(&counted(stored.len() as u64, "definition"));
         });
         Ok(Ended::Well)

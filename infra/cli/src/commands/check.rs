@@ -12,7 +12,7 @@ use crate::{Ended, Fault};
 
 /// Check definitions and run the tests inside them.
 ///
-/// Everything that is wrong is shown as file:line:column with what was expected.
+/// Everything that is wrong is shown with its file, line and column, and what was expected.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ferrule check infra/examples")]
 pub(super) struct Check {
@@ -34,7 +34,7 @@ impl Check {
     pub(super) fn run(self, output: Output) -> Outcome {
         let definitions = match Definitions::read(&self.paths)? {
             Ok(definitions) => definitions,
-            Err(wrong) => return Ok(show_wrong(output, &wrong)?),
+            Err(wrong) => return show_wrong(output, &wrong),
         };
         let (ran, differs) = examples(&definitions)?;
         let number = definitions.files.iter().map(|file| file.documents.len() as u64).sum();
@@ -46,7 +46,9 @@ impl Check {
             for one in &differs {
                 let Differs { file, integration, test, differences } = one;
                 output.line(&format!("{}: {integration}: {test:?}", file.display()));
-                differences.iter().for_each(|line| output.line(&format!("    {line}")));
+                for line in differences {
+                    output.line(&format!("    {line}"));
+                }
             }
             let failed = match differs.len() {
                 0 => "all as expected".to_owned(),
@@ -80,10 +82,12 @@ fn examples(definitions: &Definitions) -> Result<(u64, Vec<Differs>), Fault> {
 }
 
 /// In JSON, what is wrong is the result; in words, it is an error.
-fn show_wrong(output: Output, wrong: &[Wrong]) -> Result<Ended, Fault> {
+fn show_wrong(output: Output, wrong: &[Wrong]) -> Outcome {
     let number = counted(wrong.len() as u64, "problem");
     output.result(&json!({ "problems": wrong }), |output| {
-        wrong.iter().for_each(|one| output.line(&one.to_string()));
+        for one in wrong {
+            output.line(&one.to_string());
+        }
     });
     Err(Fault::Invalid(number))
 }

@@ -77,7 +77,7 @@ impl From<Allowed> for Role {
 }
 
 fn span(text: &str) -> Result<Span, String> {
-    Span::try_from(text.to_owned()).map_err(|error| error.to_string())
+    Span::try_from(text.to_owned())
 }
 
 impl Key {

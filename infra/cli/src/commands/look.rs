@@ -56,7 +56,7 @@ pub(super) struct Errors {
     after_help = "Example:\n  ferrule records tickets --limit 5\n  ferrule records tickets INC0007011"
 )]
 pub(super) struct Records {
-    /// A table of the hub, or sync_log, error_log, field_mapping, configuration
+    /// A table of the hub, or `sync_log`, `error_log`, `field_mapping`, `configuration`
     #[arg(value_name = "TABLE")]
     table: String,
     /// Only this record, whole

@@ -121,7 +121,7 @@ async fn dispatch(command: Command, Common { json, place }: &Common) -> Outcome 
     let output = Output::new(*json);
     match command {
         Command::Demo(demo) => demo.run(place, output).await,
-        Command::Run(run) => run.run(output).await,
+        Command::Run(run) => Box::pin(run.run(output)).await,
         Command::Check(check) => check.run(output),
         Command::Schema(schema) => schema.run(output),
         Command::Up(up) => up.run(place, output).await,

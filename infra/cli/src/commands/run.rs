@@ -55,7 +55,7 @@ impl Run {
         self.fill(&twin, &definitions, &integrations).await?;
         let mut reports = Vec::new();
         for integration in &integrations {
-            reports.push(self.one(&twin, integration, output).await?);
+            reports.push(Box::pin(self.one(&twin, integration, output)).await?);
         }
         let errors = self.errors(&twin).await?;
         let ended = ended(&reports);

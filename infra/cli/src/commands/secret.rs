@@ -77,10 +77,10 @@ impl Secret {
         };
         let name = operator::name(&set.name)?;
         let owner = owner(&store, &tenant, &name).await?;
-        let mut all = match set.replace {
-            true => Map::new(),
-            false => there(&store, &owner, &tenant, &name).await?,
-        };
+        let mut all = Map::new();
+        if !set.replace {
+            all = there(&store, &owner, &tenant, &name).await?;
+        }
         all.extend(given);
         let keys: Vec<String> = all.keys().cloned().collect();
         let body = Value::Object(all).to_string();

@@ -78,13 +78,12 @@ impl Down {
                 details.stack
             )));
         }
-        match Stack::open(&place.dir) {
-            Ok(stack) => stack.down()?,
+        if let Ok(stack) = Stack::open(&place.dir) {
+            stack.down()?;
+        } else {
             // It ended without us; what it left behind is removed.
-            Err(_) => {
-                let file = place.dir.join("stack.json");
-                std::fs::remove_file(&file).map_err(Fault::io("remove", &file))?;
-            }
+            let file = place.dir.join("stack.json");
+            std::fs::remove_file(&file).map_err(Fault::io("remove", &file))?;
         }
         output.result(&json!({ "stack": details.stack, "state": "down" }), |output| {
             output.line(&format!("The hub {} is down; nothing of it runs.", details.stack));

@@ -49,6 +49,7 @@ impl Output {
     }
 
     /// Prints a line of the result.
+    #[expect(clippy::unused_self, reason = "who has no output has nowhere to print")]
     pub(crate) fn line(self, line: &str) {
         // Whoever closed the pipe wants no more.
         writeln!(stdout(), "{line}").ok();
@@ -67,6 +68,7 @@ impl Output {
     }
 
     /// Says something that is not the result.
+    #[expect(clippy::unused_self, reason = "who has no output has nowhere to print")]
     pub(crate) fn remark(self, text: &str) {
         writeln!(stderr(), "{text}").ok();
     }

@@ -69,7 +69,7 @@ impl Line {
                 bar.set_style(style("\u{2713} {prefix:14} {wide_msg}"));
                 bar.finish_with_message(detail.to_owned());
             }
-            None => self.tell("done", detail),
+            None => self.tell(detail, detail),
         }
     }
 }

@@ -49,16 +49,14 @@ impl Demo {
         let workspace = Workspace::find()?;
         let input = self.input.unwrap_or_else(|| workspace.root().join(SAMPLE));
         let census = Census::of(&input)?;
-        let dir = match self.keep {
-            true => place.dir.clone(),
-            false => workspace.target().join("demo").join(std::process::id().to_string()),
-        };
+        let own = workspace.target().join("demo").join(std::process::id().to_string());
+        let dir = if self.keep { place.dir.clone() } else { own };
         let began = Instant::now();
         let mut stack = setting_up::up(Options::new(&dir), output).await?;
         setting_up::furnish(&mut stack, &operator::tenant(TENANT)?).await?;
         let set_up = began.elapsed();
         let report = job(&stack, &workspace, &input, output).await?;
-        let report = Report { census, set_up, input, ..report };
+        let report = Report { input, census, set_up, ..report };
         report.show(output);
         if self.keep {
             stack.keep()?;

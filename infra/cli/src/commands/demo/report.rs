@@ -78,10 +78,8 @@ impl Report {
             output.table("How long each stage took", &self.times(), "");
             output.table("The same again: nothing changes", &output::run(&self.second), "");
             output.table("Is it what the input says?", &self.verdict(), "");
-            output.line(match self.is_right() {
-                true => "\nAll counts are what the input says.",
-                false => "\nThe counts are NOT what the input says.",
-            });
+            let verdict = if self.is_right() { "are" } else { "are NOT" };
+            output.line(&format!("\nThe counts {verdict} what the input says."));
         });
     }
 
