@@ -68,7 +68,11 @@ async fn a_sink_that_answers_500_for_ever_parks_its_batch_and_lets_the_others_th
     hub.define(&sink(&vendor.url(""), 10, "")).await;
     let run = hub.sync("push", false).await;
     assert_eq!(run.get("state").and_then(Value::as_str), Some("partial"), "{run}");
-    assert_eq!((count(&run, "parked"), count(&run, "created") + count(&run, "updated")), (1, 29), "{run}");
+    assert_eq!(
+        (count(&run, "parked"), count(&run, "created") + count(&run, "updated")),
+        (1, 29),
+        "{run}"
+    );
     assert_eq!(kept.lock().unwrap().len(), 29);
     assert_eq!(vendor.count("/items/INC0000007"), 4, "once, and again after 1, 5 and 15 minutes");
     let errors = hub.errors("push").await;
@@ -130,7 +134,9 @@ async fn a_401_in_mid_run_costs_one_token() {
         let mut issued = issued.lock().unwrap();
         if request.path == "/token" {
             *issued += 1;
-            let body = format!(r#"{{"access_token":"t{issued}","token_type":"bearer","expires_in":3600}}"#);
+            let body = format!(
+                r#"{{"access_token":"t{issued}","token_type":"bearer","expires_in":3600}}"#
+            );
             return Reply::json(body);
         }
         let mut served = served.lock().unwrap();

@@ -84,7 +84,8 @@ impl Hub {
 
     /// Stores one document.
     pub(crate) async fn put(&self, document: &str) -> Answer {
-        let kind = if document.contains("kind: Connection") { "connections" } else { "integrations" };
+        let kind =
+            if document.contains("kind: Connection") { "connections" } else { "integrations" };
         let name = document.split("name: ").nth(1).unwrap_or_default();
         let name = name.split([',', '}', '\n']).next().unwrap_or_default().trim();
         self.send(Method::PUT, &format!("/v1/{kind}/{name}"), document).await

@@ -62,7 +62,9 @@ fn check_ticket(ticket: &Value, event: &[String]) {
     assert_eq!(text("priority_label"), label);
     match event[24].as_str() {
         "?" => assert!(value(ticket, "assigned_to").is_null()),
-        name => assert_eq!(text("assigned_to"), name.split_whitespace().collect::<Vec<_>>().join(" ")),
+        name => {
+            assert_eq!(text("assigned_to"), name.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
     }
     assert_eq!(value(ticket, "updates").to_string(), event[5]);
 }

@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod chaos;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod hub;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
-mod faults;
+mod layout;
+#[cfg(test)]
+mod lifecycle;
 #[cfg(test)]
 mod outbound;
 #[cfg(test)]
@@ -15,12 +19,8 @@ mod refusals;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
-mod tenants;
-#[cfg(test)]
-mod layout;
-#[cfg(test)]
-mod lifecycle;
-#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod tenants;

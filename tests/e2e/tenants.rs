@@ -37,5 +37,8 @@ async fn two_tenants_with_the_same_names_see_only_their_own() {
     }
     let gone = ours.send(Method::DELETE, "/v1/integrations/incidents-in", "").await;
     assert!(gone.status.is_success(), "{}", gone.body);
-    assert_eq!(theirs.sync("incidents-in", false).await.get("state").and_then(Value::as_str), Some("partial"));
+    assert_eq!(
+        theirs.sync("incidents-in", false).await.get("state").and_then(Value::as_str),
+        Some("partial")
+    );
 }

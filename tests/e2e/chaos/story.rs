@@ -46,12 +46,8 @@ impl Story {
         let fuse = memory::Fuse::default();
         let clock = Clock::manual(1_760_000_000_000);
         let trouble = [0, 40, 15, 6][usize::try_from(dice.roll(4)).unwrap()];
-        let world = World {
-            dice: dice.clone(),
-            facts: Arc::default(),
-            effects: Arc::default(),
-            trouble,
-        };
+        let world =
+            World { dice: dice.clone(), facts: Arc::default(), effects: Arc::default(), trouble };
         Self {
             seed,
             world,
@@ -80,10 +76,18 @@ impl Story {
                 "connector":"{connector}"}}"#
             );
             let connection: Connection = serde_json::from_str(&text).unwrap();
-            self.store.put_connection(&self.tenant, &connection, When::Always).await.unwrap().unwrap();
+            self.store
+                .put_connection(&self.tenant, &connection, When::Always)
+                .await
+                .unwrap()
+                .unwrap();
         }
         let integration: Integration = serde_json::from_str(INTEGRATION).unwrap();
-        self.store.put_integration(&self.tenant, &integration, When::Always).await.unwrap().unwrap();
+        self.store
+            .put_integration(&self.tenant, &integration, When::Always)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     /// New records, some of them in the past by less than the overlap, some of them bad.
@@ -122,10 +126,14 @@ impl Story {
         let cache = || Arc::clone(&definitions);
         let stages = Stages {
             numbers: Runner::new(
-                Handler::new(Numbers(self.world.clone()), store(), cache(), true), store(), cache(),
+                Handler::new(Numbers(self.world.clone()), store(), cache(), true),
+                store(),
+                cache(),
             ),
             ledger: Runner::new(
-                Handler::new(Ledger(self.world.clone()), store(), cache(), true), store(), cache(),
+                Handler::new(Ledger(self.world.clone()), store(), cache(), true),
+                store(),
+                cache(),
             ),
             transform: Runner::new(Transform::new(store(), cache()), store(), cache()),
             journal: Runner::new(Journal::new(store()), store(), cache()),

@@ -19,6 +19,9 @@ use crate::{
 /// With less time than this no further call is started.
 const MARGIN: Duration = Duration::from_secs(3);
 
+/// So many calls that fail in a row say that the target is down.
+const MOST_IN_A_ROW: u32 = 3;
+
 /// What a target may say about a single record, and not about all of them.
 const ABOUT_A_RECORD: [u16; 6] = [400, 404, 409, 412, 413, 422];
 
@@ -40,11 +43,29 @@ impl<'a> Writing<'a> {
         if size > 1 {
             return self.write_lists(size, done).await;
         }
+        self.write_each(done).await
+    }
+
+    /// A record whose call fails does not keep its neighbours back; several in a row do, since then
+    /// it is the target that is down.
+    async fn write_each(&self, done: &mut [Option<Disposition>]) -> Result<(), Failure> {
+        let mut failed = Vec::new();
+        let mut in_a_row = 0;
         for (at, one) in done.iter_mut().enumerate().filter(|(_, one)| one.is_none()) {
             self.check_time()?;
-            *one = Some(self.write_one(at, &self.load.records[at]).await?);
+            match self.write_one(at, &self.load.records[at]).await {
+                Ok(disposition) => {
+                    *one = Some(disposition);
+                    in_a_row = 0;
+                }
+                Err(failure @ Failure::Unavailable { .. }) if in_a_row + 1 < MOST_IN_A_ROW => {
+                    failed.push(failure);
+                    in_a_row += 1;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
-        Ok(())
+        failed.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Refuses a target under which a repeat would double records.

@@ -106,7 +106,7 @@ async fn a_rule_parks_or_ignores_a_record_alone() {
 }
 
 #[tokio::test]
-async fn what_is_done_stays_done_when_the_target_breaks_off() {
+async fn a_call_that_fails_keeps_nobody_back_and_what_is_done_stays_done() {
     let vendor = Vendor::start(|_, number| match number {
         2 => Reply::json("{}").manner(Manner::CutAfter(1)),
         _ => Reply::json("{}"),
@@ -118,10 +118,20 @@ async fn what_is_done_stays_done_when_the_target_breaks_off() {
     let target = r#"{"path": "/items/{key}"}"#;
     let failure = hub.load(target, Mode::Upsert, &records, &mut done).await.unwrap_err();
     assert_eq!(failure.code(), "unavailable");
-    assert_eq!(done.iter().flatten().count(), 2);
+    assert_eq!(done.iter().flatten().count(), 3, "the one behind it went on");
     hub.load(target, Mode::Upsert, &records, &mut done).await.unwrap();
     assert_eq!(vendor.requests().len(), 5);
     assert!(done.iter().all(|one| *one == Some(Disposition::Updated)));
+}
+
+#[tokio::test]
+async fn a_target_that_is_down_is_not_asked_for_every_record() {
+    let vendor = Vendor::start(|_, _| Reply::status(503)).await;
+    let hub = Hub::new(&vendor, "{}");
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let outcome = hub.write(r#"{"path": "/items/{key}"}"#, Mode::Upsert, &keys).await;
+    assert_eq!(outcome.unwrap_err().code(), "unavailable");
+    assert_eq!(vendor.requests().len(), 3);
 }
 
 #[tokio::test]
