@@ -21,13 +21,14 @@ struct Ticked {
     first_ms: i64,
     /// Last tick that was dealt with, in milliseconds since 1970.
     last_ms: i64,
-    /// The silence since this moment is in the error log.
+    /// The silence since this moment is in the error log; milliseconds since 1970.
     #[serde(default)]
-    silent_since_ms: i64,
+    silence: i64,
 }
 
 impl Schedule {
     /// Wires it to the store.
+    #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store }
     }
@@ -66,8 +67,8 @@ impl Schedule {
         if let Some(expect) = &stored.definition.expect {
             let standing = self.store.standing(tenant, name).await?;
             let since = standing.success_ms.max(ticked.first_ms);
-            if silence::is_silent(expect, since, now_ms) && ticked.silent_since_ms != since {
-                next.silent_since_ms = since;
+            if silence::is_silent(expect, since, now_ms) && ticked.silence != since {
+                next.silence = since;
                 self.store.log_errors(tenant, &[silence::row(&stored, since, now_ms)]).await?;
                 warn!(%tenant, integration = %name, "no success for too long");
             }
@@ -95,12 +96,11 @@ impl Schedule {
 
     async fn ticked(&self, tenant: &Tenant, name: &Name) -> Result<(Ticked, Option<u64>), Failure> {
         let row = self.store.tables.get(Table::State, tenant.as_str(), &key(name)).await?;
-        match row {
-            Some(row) => Ok((row.read()?, Some(row.rev))),
-            None => {
-                let first_ms = self.store.clock.now_ms();
-                Ok((Ticked { first_ms, ..Ticked::default() }, None))
-            }
+        if let Some(row) = row {
+            Ok((row.read()?, Some(row.rev)))
+        } else {
+            let first_ms = self.store.clock.now_ms();
+            Ok((Ticked { first_ms, ..Ticked::default() }, None))
         }
     }
 

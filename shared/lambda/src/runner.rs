@@ -89,11 +89,11 @@ impl<S: Stage> Runner<S> {
         let early = message.envelope.not_before - self.store.clock.now_ms();
         if early > 0 {
             let wait = Duration::from_millis(early.unsigned_abs());
-            return self.settled(self.send_again(&message, wait).await);
+            return settled(self.send_again(&message, wait).await);
         }
         match self.handle(message.clone(), time_left).await {
             Ok(()) => Delivered::Done,
-            Err(failure) => self.settled(self.decide(message, failure).await),
+            Err(failure) => settled(self.decide(message, failure).await),
         }
     }
 
@@ -165,16 +165,16 @@ impl<S: Stage> Runner<S> {
     async fn unreadable(&self, body: &str, failure: &Failure) -> Delivered {
         error!(code = failure.code(), %failure, "parked an unreadable message");
         let parked = park::park_text(&self.store, self.stage.name(), body, failure).await;
-        self.settled(parked)
+        settled(parked)
     }
+}
 
-    fn settled(&self, outcome: Result<(), Failure>) -> Delivered {
-        match outcome {
-            Ok(()) => Delivered::Done,
-            Err(failure) => {
-                warn!(code = failure.code(), %failure, "gave the message back");
-                Delivered::GiveBack
-            }
+fn settled(outcome: Result<(), Failure>) -> Delivered {
+    match outcome {
+        Ok(()) => Delivered::Done,
+        Err(failure) => {
+            warn!(code = failure.code(), %failure, "gave the message back");
+            Delivered::GiveBack
         }
     }
 }

@@ -53,12 +53,11 @@ impl<C: Connector> Handler<C> {
         let open_until = now + self.open_ms();
         let probe = Breaker { open_until, ..breaker };
         let probe = Item::new(tenant.as_str(), key(connection), &probe)?;
-        match self.store.tables.put(Table::State, probe, When::Rev(row.rev)).await?.is_done() {
-            true => {
-                self.ready.note_down(tenant, connection);
-                Ok(())
-            }
-            false => wait(open_until),
+        if self.store.tables.put(Table::State, probe, When::Rev(row.rev)).await?.is_done() {
+            self.ready.note_down(tenant, connection);
+            Ok(())
+        } else {
+            wait(open_until)
         }
     }
 
@@ -75,21 +74,18 @@ impl<C: Connector> Handler<C> {
         }
         let (pk, sk) = (tenant.as_str(), key(connection));
         if !is_down {
-            return match self.ready.was_down(tenant, connection) {
-                true => {
-                    self.store.tables.delete(Table::State, pk, &sk, When::Always).await.map(drop)
-                }
-                false => Ok(()),
+            return if self.ready.was_down(tenant, connection) {
+                self.store.tables.delete(Table::State, pk, &sk, When::Always).await.map(drop)
+            } else {
+                Ok(())
             };
         }
         self.ready.note_down(tenant, connection);
         let row = self.store.tables.get(Table::State, pk, &sk).await?;
         let breaker: Breaker = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
         let failures = breaker.failures + 1;
-        let open_until = match failures >= OPENS_AT {
-            true => self.store.clock.now_ms() + self.open_ms(),
-            false => 0,
-        };
+        let open_until =
+            if failures >= OPENS_AT { self.store.clock.now_ms() + self.open_ms() } else { 0 };
         let mut next = Item::new(pk, sk, &Breaker { failures, open_until })?;
         next.rev = 1;
         let when = row.map_or(When::Absent, |row| When::Rev(row.rev));

@@ -175,20 +175,17 @@ impl<C: Connector> Handler<C> {
         page: &Page,
         checkpoint: &Checkpoint,
     ) -> Result<(), Failure> {
-        match &checkpoint.position {
-            Some(position) => {
-                let number = checkpoint.page;
-                let next = Page { number, position: position.clone(), full: page.full };
-                self.store.send_task(C::NAME, envelope, Task::Extract(next)).await
-            }
-            None => {
-                let note = Note::End {
-                    batches: checkpoint.next_seq,
-                    counts: checkpoint.counts,
-                    timings: checkpoint.timings,
-                };
-                self.store.send_task("journal", envelope, Task::Note(note)).await
-            }
+        if let Some(position) = &checkpoint.position {
+            let number = checkpoint.page;
+            let next = Page { number, position: position.clone(), full: page.full };
+            self.store.send_task(C::NAME, envelope, Task::Extract(next)).await
+        } else {
+            let note = Note::End {
+                batches: checkpoint.next_seq,
+                counts: checkpoint.counts,
+                timings: checkpoint.timings,
+            };
+            self.store.send_task("journal", envelope, Task::Note(note)).await
         }
     }
 

@@ -52,14 +52,16 @@ impl<C: Connector> Handler<C> {
         let name = &integration.output.connection;
         let started = Instant::now();
         self.breaker_lets_pass(&envelope.tenant, name).await?;
-        let mut held = match C::IDEMPOTENT {
-            true => Held { claim: Claim::default(), rev: None },
-            false => self.take(envelope, batch, time_left).await?,
+        let mut held = if C::IDEMPOTENT {
+            Held { claim: Claim::default(), rev: None }
+        } else {
+            self.take(envelope, batch, time_left).await?
         };
         let mut done = dispositions(&held.claim.done, batch.records.len());
-        let outcome = match held.claim.finished {
-            true => Ok(()),
-            false => self.write(envelope, &integration, batch, &mut done, time_left).await,
+        let outcome = if held.claim.finished {
+            Ok(())
+        } else {
+            self.write(envelope, &integration, batch, &mut done, time_left).await
         };
         if let Err(failure) = outcome {
             let failure = self.keep(envelope, batch, &mut held, &done, failure).await?;
@@ -130,16 +132,17 @@ impl<C: Connector> Handler<C> {
             let wait = Duration::from_millis(busy_ms.unsigned_abs());
             return Err(Failure::Deferred { reason: "another worker has the batch".into(), wait });
         }
-        let hold = i64::try_from((time_left + HOLD_MARGIN).as_millis()).unwrap_or(60_000);
-        held.claim.held_until = now + hold;
+        let span_ms = i64::try_from((time_left + HOLD_MARGIN).as_millis()).unwrap_or(60_000);
+        held.claim.held_until = now + span_ms;
         held.claim.owner = ferrule_store::mark();
         let done = dispositions(&held.claim.done, batch.records.len());
-        match self.put_claim(envelope, batch, &mut held, &done).await? {
-            true => Ok(held),
-            false => Err(Failure::Deferred {
+        if self.put_claim(envelope, batch, &mut held, &done).await? {
+            Ok(held)
+        } else {
+            Err(Failure::Deferred {
                 reason: "another worker took the batch".into(),
                 wait: self.store.scaled(Duration::from_secs(30)),
-            }),
+            })
         }
     }
 
