@@ -42,7 +42,7 @@ impl Hub {
         register(&store).await;
         let tenant = Tenant::new(tenant).unwrap();
         let (key, _) = store.issue_key(&tenant, Role::Admin, "tests").await.unwrap();
-        let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = Client::builder().timeout(Duration::from_mins(1)).build().unwrap();
         Self { tenant, store, key, client, url: details.api_url.clone() }
     }
 

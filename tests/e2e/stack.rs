@@ -64,7 +64,7 @@ pub(crate) fn complaints() -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-const COMPLAINTS: &str = r#"
+const COMPLAINTS: &str = r"
 import sys, botocore.session
 logs = botocore.session.get_session().create_client('logs', endpoint_url=sys.argv[1], region_name=sys.argv[2])
 for group in logs.describe_log_groups()['logGroups']:
@@ -72,4 +72,4 @@ for group in logs.describe_log_groups()['logGroups']:
     lines = [e['message'].strip() for e in events if 'WARN' in e['message'] or 'ERROR' in e['message'] or 'panic' in e['message']]
     for line in lines[-8:]:
         print(group['logGroupName'], line[:700])
-"#;
+";

@@ -153,21 +153,18 @@ impl Story {
         if kills {
             self.fuse.light(u32::try_from(self.dice.roll(12)).unwrap());
         }
-        match self.dice.one_in(3).then(|| self.take()).flatten() {
-            Some(second) => {
-                let (a, b) = tokio::join!(
-                    stages.deliver(first.0, &first.1.body),
-                    stages.deliver(second.0, &second.1.body)
-                );
-                self.fuse.mend();
-                self.settle(first, a, kills);
-                self.settle(second, b, kills);
-            }
-            None => {
-                let delivered = stages.deliver(first.0, &first.1.body).await;
-                self.fuse.mend();
-                self.settle(first, delivered, kills);
-            }
+        if let Some(second) = self.dice.one_in(3).then(|| self.take()).flatten() {
+            let (a, b) = tokio::join!(
+                stages.deliver(first.0, &first.1.body),
+                stages.deliver(second.0, &second.1.body)
+            );
+            self.fuse.mend();
+            self.settle(first, a, kills);
+            self.settle(second, b, kills);
+        } else {
+            let delivered = stages.deliver(first.0, &first.1.body).await;
+            self.fuse.mend();
+            self.settle(first, delivered, kills);
         }
         true
     }
@@ -197,13 +194,10 @@ impl Story {
     fn settle(&self, message: (&'static str, memory::Received), how: Delivered, killed: bool) {
         let (queue, received) = message;
         let is_done = how == Delivered::Done && !(killed && self.dice.one_in(2));
-        match is_done && !self.dice.one_in(25) {
-            true => {
-                self.queues().delete(queue, received.id);
-            }
-            false => {
-                self.queues().delay(queue, received.id, Duration::from_secs(self.dice.roll(40)));
-            }
+        if is_done && !self.dice.one_in(25) {
+            self.queues().delete(queue, received.id);
+        } else {
+            self.queues().delay(queue, received.id, Duration::from_secs(self.dice.roll(40)));
         }
     }
 
@@ -222,9 +216,10 @@ impl Story {
             assert!(count <= 1, "seed {seed}: {key} had {count} effects");
             let is_logged = errors.iter().any(|e| e.record.line == fact.id && e.code == "TYPE");
             let is_parked = parked.iter().any(|text| text.contains(&format!("\"{key}\"")));
-            match fact.valid {
-                true => assert!(count == 1 || is_parked, "seed {seed}: {key} is lost"),
-                false => assert!(is_logged || is_parked, "seed {seed}: bad {key} is not logged"),
+            if fact.valid {
+                assert!(count == 1 || is_parked, "seed {seed}: {key} is lost");
+            } else {
+                assert!(is_logged || is_parked, "seed {seed}: bad {key} is not logged");
             }
         }
         let standing = self.store.standing(&self.tenant, &self.name).await.unwrap();

@@ -133,12 +133,11 @@ impl Connector for Ledger {
             self.0.hiccup()?;
             let key = record.key.clone().unwrap();
             let mut effects = self.0.effects.lock().unwrap();
-            *done = Some(match effects.contains_key(&key) {
-                true => Disposition::Unchanged,
-                false => {
-                    *effects.entry(key).or_default() += 1;
-                    Disposition::Created
-                }
+            *done = Some(if effects.contains_key(&key) {
+                Disposition::Unchanged
+            } else {
+                *effects.entry(key).or_default() += 1;
+                Disposition::Created
             });
             drop(effects);
             // The write is made, its acknowledgement is lost.
