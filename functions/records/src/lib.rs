@@ -157,6 +157,8 @@ fn disposition(applied: Applied) -> Disposition {
         Applied::Unchanged => Disposition::Unchanged,
         Applied::Stale => Disposition::Stale,
         Applied::Missing => refused("NOT_FOUND", "there is no record with this key to update"),
+        Applied::BadKey => refused("KEY_TOO_LONG", "the key of a hub record has 1 to 1,000 bytes"),
+        Applied::TooLarge => refused("TOO_LARGE", "a hub record has at most 380 KiB"),
         Applied::Exists => refused("EXISTS", "there is a record with this key already"),
     }
 }

@@ -107,6 +107,15 @@ async fn of_equal_versions_the_one_read_later_stays_whichever_is_written_first()
 }
 
 #[tokio::test]
+async fn what_a_table_does_not_take_is_refused_alone() {
+    let hub = hub().await;
+    let (long, huge) = ("k".repeat(1001), "x".repeat(400 * 1024));
+    let changes = [change(&long, 1, "a"), change("huge", 1, &huge), change("k", 1, "x")];
+    let applied = hub.apply("b1", &changes).await;
+    assert_eq!(applied, [Applied::BadKey, Applied::TooLarge, Applied::Created]);
+}
+
+#[tokio::test]
 async fn a_repeated_batch_counts_the_same() {
     let hub = hub().await;
     let changes = [change("k", 1, "x")];

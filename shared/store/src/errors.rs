@@ -95,6 +95,24 @@ impl ErrorFilter {
     }
 }
 
+/// Longest text of a row, in characters. What went wrong must always fit in the log.
+const MAX_CHARS: usize = 2000;
+
+/// Returns the row with no text longer than the log takes.
+fn clipped(row: &ErrorRow) -> ErrorRow {
+    let clip = |text: &str| match text.char_indices().nth(MAX_CHARS) {
+        Some((at, _)) => format!("{}\u{2026}", &text[..at]),
+        None => text.to_owned(),
+    };
+    let mut row = row.clone();
+    row.message = clip(&row.message);
+    row.record.origin = clip(&row.record.origin);
+    row.record.key = row.record.key.as_deref().map(clip);
+    row.record.excerpt = clip(&row.record.excerpt);
+    row.trace = row.trace.iter().take(20).map(|cause| clip(cause)).collect();
+    row
+}
+
 impl Store {
     /// Writes rows; one with the same id is replaced.
     pub async fn log_errors(&self, tenant: &Tenant, rows: &[ErrorRow]) -> Result<(), Failure> {
@@ -102,8 +120,8 @@ impl Store {
             return Ok(());
         }
         let mut items: Vec<Item> = Vec::with_capacity(rows.len());
-        for row in rows {
-            let item = Item::new(tenant.as_str(), &row.id, row)?
+        for row in rows.iter().map(clipped) {
+            let item = Item::new(tenant.as_str(), &row.id, &row)?
                 .with_alt(format!("{:013}#{}", row.at, row.id));
             match items.iter_mut().find(|there| there.sk == item.sk) {
                 Some(there) => *there = item,

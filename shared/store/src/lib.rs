@@ -33,7 +33,7 @@ pub use keys::{CustomerKey, Role};
 pub use messages::fresh;
 pub use payload::Payloads;
 pub use queue::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Queues};
-pub use records::{Applied, Change, HubRecord, is_older, since_of};
+pub use records::{Applied, Change, HubRecord, MAX_KEY_BYTES, is_older, since_of};
 pub use rows::mark;
 pub use runs::{NotStarted, Standing, envelope_of};
 pub use secret::{Secret, Secrets};

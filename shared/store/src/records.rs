@@ -5,10 +5,13 @@ use ferrule_core::{Digest, Failure, Mark, Name, Tenant, Value, definition::Mode}
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Query, Start, Store, Table, When, Written};
+use crate::{Item, MAX_ITEM_BYTES, Query, Start, Store, Table, When, Written};
 
 /// Writes in flight at a time for one batch.
 const PARALLEL: usize = 16;
+
+/// What the keys and attributes of a row take beside its body.
+const MARGIN_BYTES: usize = 4096;
 
 /// Times a row is decided anew because somebody else wrote it meanwhile.
 const TRIES: usize = 10;
@@ -71,6 +74,17 @@ pub enum Applied {
     Missing,
     /// The row is there, and the mode only adds.
     Exists,
+    /// The key is empty, or longer than [`MAX_KEY_BYTES`].
+    BadKey,
+    /// The row would be larger than [`MAX_ITEM_BYTES`].
+    TooLarge,
+}
+
+/// Longest key of a record: a sort key of the table and, behind a time, of its index.
+pub const MAX_KEY_BYTES: usize = 1000;
+
+fn is_key(key: &str) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&key.len())
 }
 
 fn partition(tenant: &Tenant, table: &Name) -> String {
@@ -117,7 +131,8 @@ impl Store {
         batch: &str,
         changes: &[Change],
     ) -> Result<Vec<Applied>, Failure> {
-        let winners = winners(changes);
+        let mut winners = winners(changes);
+        winners.retain(|at| is_key(&changes[*at].key));
         let keys: Vec<String> = winners.iter().map(|at| changes[*at].key.clone()).collect();
         let pk = partition(tenant, table);
         let rows = self.tables.get_many(Table::Records, &pk, &keys).await?;
@@ -137,7 +152,10 @@ impl Store {
             .collect();
         let decided: Vec<(usize, Applied)> =
             stream::iter(work).buffer_unordered(PARALLEL).try_collect().await?;
-        let mut applied = vec![Applied::Stale; changes.len()];
+        let undecided = |change: &Change| {
+            if is_key(&change.key) { Applied::Stale } else { Applied::BadKey }
+        };
+        let mut applied: Vec<Applied> = changes.iter().map(undecided).collect();
         for (at, outcome) in decided {
             applied[at] = outcome;
         }
@@ -158,6 +176,9 @@ impl Store {
             let Some(next) = next else { return Ok(applied) };
             let mut item = Item::new(pk, &change.key, &next)?
                 .with_alt(format!("{:013}#{}", next.changed_at, change.key));
+            if item.body.len() + change.key.len() + MARGIN_BYTES > MAX_ITEM_BYTES {
+                return Ok(Applied::TooLarge);
+            }
             item.rev = 1;
             let when = row.as_ref().map_or(When::Absent, |row| When::Rev(row.rev));
             match self.tables.put(Table::Records, item, when).await? {
