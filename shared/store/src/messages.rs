@@ -5,7 +5,7 @@ use std::time::Duration;
 use ferrule_core::{Digest, Envelope, Failure, Message, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::{Outgoing, Store};
+use crate::{Outgoing, Payloads, Store};
 
 /// Beyond this, the text goes to the payload bucket and the queue gets a pointer.
 const SPILL_BYTES: usize = 900 * 1024;
@@ -63,6 +63,18 @@ impl Store {
         let mut message = Message::decode(&text)?;
         message.envelope = pointer.envelope;
         Ok(message)
+    }
+
+    /// Forgets the payload of a message that has been dealt with. Only memory needs this: in AWS the
+    /// bucket forgets by itself.
+    pub fn forget_message(&self, text: &str) {
+        let Payloads::Memory(payloads) = &self.payloads else { return };
+        if !text.contains("\"spilled\"") {
+            return;
+        }
+        if let Ok(pointer) = serde_json::from_str::<Pointer>(text) {
+            payloads.remove(&pointer.envelope.tenant, &pointer.spilled);
+        }
     }
 
     async fn text_of(&self, message: &Message) -> Result<String, Failure> {

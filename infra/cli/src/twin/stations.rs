@@ -52,7 +52,7 @@ pub(super) enum Step {
 
 /// All stages, by function name.
 pub(super) struct Stations {
-    queues: Queues,
+    store: Store,
     all: Vec<(&'static str, Box<dyn Station>)>,
 }
 
@@ -66,7 +66,7 @@ impl Stations {
             connector(Rest::default(), store, definitions),
             connector(Records, store, definitions),
         ];
-        Self { queues: store.queues.clone(), all }
+        Self { store: store.clone(), all }
     }
 
     /// Handles one message: of the first function in `order` that has one.
@@ -78,7 +78,10 @@ impl Stations {
             return Ok(due.map_or(Step::Idle, Step::Wait));
         };
         match self.station(function)?.deliver(&received.body).await {
-            Delivered::Done => queues.delete(function, received.id),
+            Delivered::Done => {
+                queues.delete(function, received.id);
+                self.store.forget_message(&received.body);
+            }
             Delivered::GiveBack if received.receives < MOST_RECEIVES => {
                 queues.delay(function, received.id, GIVEN_BACK);
             }
@@ -91,7 +94,7 @@ impl Stations {
     }
 
     fn queues(&self) -> Result<&memory::Queues, Failure> {
-        match &self.queues {
+        match &self.store.queues {
             Queues::Memory(queues, _) => Ok(queues),
             Queues::Aws(_) => Err(Failure::invalid("the twin works in memory only")),
         }

@@ -69,6 +69,25 @@ async fn loads_a_file_and_sets_a_bad_row_aside_alone() {
 }
 
 #[tokio::test]
+async fn keeps_nothing_of_a_message_that_was_too_big_for_a_queue() {
+    let mut seed = 7_u64;
+    let noise = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'!' + seed.to_be_bytes()[0] % 90)
+    });
+    let name: String = noise.filter(|c| !"\"',\\".contains(*c)).take(1_100_000).collect();
+    let text = format!("{{\"id\": \"{name}\", \"age\": 1}}\n{{\"id\": \"b\", \"age\": 2}}\n");
+    let folder = folder("big", "people.jsonl", &text);
+    let twin = twin(&from_folder(&folder).replace("people.csv", "people.jsonl")).await;
+    let run = run(&twin, "people-in").await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((run.counts.read, run.counts.refused, run.counts.created), (2, 1, 1));
+    assert_eq!(twin.errors(10).await.unwrap()[0].code, "KEY_TOO_LONG");
+    let ferrule_store::Payloads::Memory(payloads) = &twin.store.payloads else { panic!() };
+    assert!(payloads.is_empty(), "{payloads:?}");
+}
+
+#[tokio::test]
 async fn reads_back_what_an_earlier_run_wrote() {
     let folder = folder("back", "people.csv", "id,age\na,1\nb,2\n");
     let more = "---

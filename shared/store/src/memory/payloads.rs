@@ -24,6 +24,16 @@ impl Payloads {
         Ok(())
     }
 
+    /// Forgets what was stored.
+    pub fn remove(&self, tenant: &Tenant, key: &str) {
+        lock(&self.bodies).remove(&(tenant.clone(), key.to_owned()));
+    }
+
+    /// Tells whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.bodies).is_empty()
+    }
+
     /// Reads what was stored.
     pub fn get(&self, tenant: &Tenant, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         Ok(lock(&self.bodies).get(&(tenant.clone(), key.to_owned())).cloned())
