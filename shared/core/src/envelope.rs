@@ -311,7 +311,8 @@ fn write_record(record: &Record, out: &mut String) {
 }
 
 fn parse_records(text: &[u8]) -> Result<Vec<Record>, Failure> {
-    match json::parse(text).map_err(|e| unreadable(&e))? {
+    // Two levels around each record, which alone may be as deep as any value.
+    match json::parse_deep(text, json::MAX_DEPTH + 2).map_err(|e| unreadable(&e))? {
         Value::Array(items) => items.into_iter().map(record_of).collect(),
         other => Err(unreadable(&format!("records are a {}, not an array", other.kind()))),
     }
@@ -397,6 +398,13 @@ mod tests {
         let body = sent.encode().unwrap();
         assert!(!body.contains('\u{FFFF}'));
         assert_eq!(Message::decode(&body).unwrap(), sent);
+    }
+
+    #[test]
+    fn a_record_as_deep_as_any_value_survives_a_message() {
+        let text = format!("{}{}", "[".repeat(json::MAX_DEPTH), "]".repeat(json::MAX_DEPTH));
+        let sent = message(Task::Load(batch(vec![json::parse(text.as_bytes()).unwrap(); 99])));
+        assert_eq!(Message::decode(&sent.encode().unwrap()).unwrap(), sent);
     }
 
     #[test]

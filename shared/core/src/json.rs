@@ -8,8 +8,8 @@ mod scan;
 
 use std::fmt::Write;
 
-pub(crate) use read::is_number;
 pub use read::parse;
+pub(crate) use read::{is_number, parse_deep};
 
 use crate::{Object, Value};
 

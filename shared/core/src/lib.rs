@@ -28,4 +28,4 @@ pub use excerpt::excerpt;
 pub use failure::{Failure, Next, SCHEDULE, Trace};
 pub use name::{BadName, Digest, Name, RunId, Tenant};
 pub use run::{Checkpoint, Progress, Run, RunState};
-pub use value::{Number, Object, Value};
+pub use value::{Key, Number, Object, Value};

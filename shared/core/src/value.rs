@@ -86,9 +86,12 @@ impl fmt::Display for Number {
     }
 }
 
+/// A key of an object. Short ones, and nearly all are, need no memory of their own.
+pub type Key = smol_str::SmolStr;
+
 /// An object: keys in order, each once.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Object(Vec<(Box<str>, Value)>);
+pub struct Object(Vec<(Key, Value)>);
 
 impl Object {
     /// Makes an empty object.
@@ -103,11 +106,11 @@ impl Object {
 
     /// Returns the value at `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.iter().find_map(|(k, value)| (**k == *key).then_some(value))
+        self.0.iter().find_map(|(k, value)| (k.as_str() == key).then_some(value))
     }
 
     /// Sets `key`, replacing what was there.
-    pub fn insert(&mut self, key: impl Into<Box<str>>, value: Value) {
+    pub fn insert(&mut self, key: impl Into<Key>, value: Value) {
         let key = key.into();
         match self.0.iter_mut().find(|(k, _)| *k == key) {
             Some(entry) => entry.1 = value,
@@ -116,19 +119,19 @@ impl Object {
     }
 
     /// Adds a key that is known to be new.
-    pub(crate) fn push(&mut self, key: Box<str>, value: Value) {
+    pub(crate) fn push(&mut self, key: Key, value: Value) {
         self.0.push((key, value));
     }
 
     /// Takes `key` out.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        let at = self.0.iter().position(|(k, _)| **k == *key)?;
+        let at = self.0.iter().position(|(k, _)| k.as_str() == key)?;
         Some(self.0.remove(at).1)
     }
 
     /// Goes through keys and values in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(key, value)| (&**key, value))
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// Returns how many keys there are.
@@ -143,7 +146,7 @@ impl Object {
 }
 
 impl IntoIterator for Object {
-    type Item = (Box<str>, Value);
+    type Item = (Key, Value);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -151,7 +154,7 @@ impl IntoIterator for Object {
     }
 }
 
-impl<K: Into<Box<str>>> FromIterator<(K, Value)> for Object {
+impl<K: Into<Key>> FromIterator<(K, Value)> for Object {
     fn from_iter<I: IntoIterator<Item = (K, Value)>>(entries: I) -> Self {
         let mut object = Self::new();
         for (key, value) in entries {

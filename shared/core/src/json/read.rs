@@ -4,29 +4,35 @@
 use std::collections::HashSet;
 
 use super::{Error, MAX_DEPTH, scan};
-use crate::{Number, Object, Value};
+use crate::{Key, Number, Object, Value};
 
 /// Reads exactly one value; a byte order mark before it is skipped.
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
+    parse_deep(text, MAX_DEPTH)
+}
+
+/// The same for values within others that the caller knows: those may add to the depth.
+pub(crate) fn parse_deep(text: &[u8], max_depth: usize) -> Result<Value, Error> {
     let body = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let skipped = text.len() - body.len();
     let body = std::str::from_utf8(body).map_err(|error| {
         Error::new(skipped + error.valid_up_to(), "invalid JSON: invalid UTF-8".to_owned())
     })?;
-    let mut reader = Reader { text: body, at: 0 };
+    let mut reader = Reader { text: body, at: 0, max_depth };
     let outcome = reader.only_value();
     outcome.map_err(|reason| Error::new(skipped + reader.at, reason))
 }
 
 /// Tells whether `text` is one JSON number and nothing else.
 pub(crate) fn is_number(text: &str) -> bool {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, max_depth: 0 };
     reader.number_end().is_some_and(|end| end == text.len())
 }
 
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    max_depth: usize,
 }
 
 fn expected<T>(what: &str) -> Result<T, String> {
@@ -57,8 +63,8 @@ impl<'t> Reader<'t> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, String> {
-        if depth > MAX_DEPTH {
-            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        if depth > self.max_depth {
+            return Err(format!("nested deeper than {} levels", self.max_depth));
         }
         match self.peek() {
             Some(b'"') => Ok(Value::String(self.string()?)),
@@ -121,7 +127,7 @@ impl<'t> Reader<'t> {
                 if self.peek() != Some(b'"') {
                     return expected("string");
                 }
-                let key = self.string()?;
+                let key = self.key()?;
                 if self.peek() != Some(b':') {
                     return expected("colon");
                 }
@@ -136,6 +142,19 @@ impl<'t> Reader<'t> {
             Some(key) => Err(format!("duplicate key {key:?}")),
             None => Ok(Value::Object(object)),
         }
+    }
+
+    /// Reads a key: a string that needs no copy when it is short and plain.
+    fn key(&mut self) -> Result<Key, String> {
+        let start = self.at;
+        self.at += 1;
+        let plain = self.plain()?;
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(Key::new(plain));
+        }
+        self.at = start;
+        self.string().map(Key::from)
     }
 
     /// Reads a string; its opening quote is next.
