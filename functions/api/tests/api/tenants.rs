@@ -13,7 +13,7 @@ async fn fill(hub: &Hub) -> Vec<(&'static str, String)> {
     hub.keep("tickets", &[("INC1", r#"{"n":1}"#, false)]).await;
     let check = hub.ask(&hub.writer, "POST", "/v1/connections/export/check", &[], "").await;
     let error = ErrorRow {
-        id: "e1".into(),
+        id: "error-7f3a9c51d2".into(),
         at: NOW_MS,
         code: "TYPE".into(),
         message: "acme's".into(),
@@ -31,7 +31,7 @@ async fn fill(hub: &Hub) -> Vec<(&'static str, String)> {
     let key = hub.store.key(&hub.reader).await.unwrap().unwrap().id;
     vec![
         ("/v1/runs/{id}", run),
-        ("/v1/errors/{id}", "e1".into()),
+        ("/v1/errors/{id}", "error-7f3a9c51d2".into()),
         ("/v1/keys/{id}", key),
         ("/v1/integrations/{name}", "tickets-in".into()),
         ("/v1/connections/{name}", "export".into()),
