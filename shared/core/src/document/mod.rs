@@ -117,4 +117,6 @@ fn twice(placed: &[Placed]) -> Vec<Problem> {
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fit;
+#[cfg(test)]
 mod tests;
