@@ -18,6 +18,24 @@ fn incidents() -> Integration {
 }
 
 #[test]
+fn every_shipped_example_reads_well_and_passes_its_own_tests() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let documents = load(&text, &Catalog::new());
+        for document in documents.unwrap_or_else(|problems| panic!("{path:?}: {problems:#?}")) {
+            if let Document::Integration(integration) = document {
+                assert_eq!(integration.run_examples().unwrap(), [], "{path:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_main_job_passes_its_own_tests() {
     assert_eq!(incidents().run_examples().unwrap(), []);
 }
