@@ -148,3 +148,32 @@ fn a_secret_is_never_echoed() {
     assert_eq!(ended.status.code(), Some(2));
     assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
 }
+
+#[test]
+fn numbers_and_the_order_of_columns_are_shown_as_they_came() {
+    let record = r#"{"id":"a","n":12345678901234567890123,"d":0.1234567890123456789012,"e":1.10}"#;
+    file("exact.jsonl", record);
+    let definition = file(
+        "exact.yaml",
+        "apiVersion: ferrule/v1
+kind: Connection
+metadata: {name: here}
+connector: files
+settings: {root: .}
+---
+apiVersion: ferrule/v1
+kind: Connection
+metadata: {name: hub}
+connector: records
+---
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {name: exact}
+source: {connection: here, path: exact.jsonl}
+output: {connection: hub, table: exact, key: .id}
+",
+    );
+    let ran = text(&ferrule(&["run", definition.to_str().unwrap(), "--json"]).stdout);
+    let shown: String = ran.split_whitespace().collect();
+    assert!(shown.contains(record), "{ran}");
+}

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ferrule_core::Value;
 use ferrule_core::document::Document;
+use ferrule_core::{Object, Value};
 use serde_json::json;
 
 use super::Outcome;
@@ -105,20 +105,21 @@ impl Get {
             let path = format!("{}/{}", kind.path(), segment(name));
             let answer = hub.get(&path, &[]).await?;
             let definition = &answer.body;
-            let shown = json!({ "etag": answer.etag, "definition": definition });
+            let etag = answer.etag.map_or(Value::Null, Value::from);
+            let shown = Object::from_iter([("etag", etag), ("definition", definition.clone())]);
             output.result(&shown, |output| output.result_text(definition));
             return Ok(Ended::Well);
         }
         let kinds =
             self.kind.map_or_else(|| vec![Kind::Connection, Kind::Integration], |k| vec![k]);
-        let mut all = serde_json::Map::new();
+        let mut all = Object::new();
         for kind in kinds {
             let answer = hub.get(kind.path(), &[]).await?;
             let rows = super::rows(&answer.body);
             if !output.is_json() {
                 output.table(kind.path(), &output::rows(&rows), "none");
             }
-            all.insert(kind.path().to_owned(), json!(rows));
+            all.insert(kind.path(), Value::Array(rows));
         }
         output.result(&all, |_| ());
         Ok(Ended::Well)

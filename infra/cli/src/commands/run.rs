@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use ferrule_core::definition::Integration;
 use ferrule_core::{Name, RunState, Value};
-use serde_json::json;
+use serde::Serialize;
 
 use super::Outcome;
 use crate::definitions::Definitions;
@@ -59,12 +59,11 @@ impl Run {
         }
         let errors = self.errors(&twin).await?;
         let ended = ended(&reports);
-        let runs: Vec<_> = reports.iter().map(Report::json).collect();
-        let peak = peak_memory_bytes();
-        let result = json!({ "runs": runs, "errors": errors, "peak_memory_bytes": peak });
+        let peak_memory_bytes = peak_memory_bytes();
+        let result = Results { runs: &reports, errors: &errors, peak_memory_bytes };
         output.result(&result, |output| {
             show(output, &reports, &errors);
-            if let Some(peak) = peak {
+            if let Some(peak) = peak_memory_bytes {
                 output.line(&format!("\nPeak memory: {} MiB", peak.div_ceil(1024 * 1024)));
             }
         });
@@ -146,6 +145,9 @@ impl Run {
             None => (Vec::new(), None),
         };
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // As it went for a person: the twin's own clock leaps.
+        let took = i64::try_from(took_ms).unwrap_or(i64::MAX);
+        let run = ferrule_core::Run { ended_at: Some(run.started_at.saturating_add(took)), ..run };
         let records: Result<Vec<Value>, _> = records.iter().map(Value::of).collect();
         let records = records.map_err(|error| Fault::Failed(error.to_string()))?;
         Ok(Report { run, took_ms, table, held, records })
@@ -166,31 +168,25 @@ impl Run {
     }
 }
 
+/// What all runs came to. Numbers stay exact: records are written as they are.
+#[derive(Serialize)]
+struct Results<'r> {
+    runs: &'r [Report],
+    errors: &'r [serde_json::Value],
+    peak_memory_bytes: Option<u64>,
+}
+
 /// What one run came to.
+#[derive(Serialize)]
 struct Report {
     run: ferrule_core::Run,
     took_ms: u64,
     table: Option<Name>,
     /// How many records the table holds.
+    #[serde(rename = "records_in_table")]
     held: Option<u64>,
+    #[serde(rename = "sample")]
     records: Vec<Value>,
-}
-
-impl Report {
-    /// Returns the run as it went for a person: the twin's own clock leaps.
-    fn timed(&self) -> serde_json::Value {
-        let mut run = serde_json::to_value(&self.run).unwrap_or_default();
-        let took_ms = i64::try_from(self.took_ms).unwrap_or(i64::MAX);
-        run["ended_at"] = json!(self.run.started_at.saturating_add(took_ms));
-        run
-    }
-
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "run": self.timed(), "took_ms": self.took_ms,
-            "table": self.table, "records_in_table": self.held, "sample": self.records,
-        })
-    }
 }
 
 /// Returns the most memory that this process has held; only Linux tells.
@@ -222,7 +218,7 @@ fn ended(reports: &[Report]) -> Ended {
 
 fn show(output: Output, reports: &[Report], errors: &[serde_json::Value]) {
     for report in reports {
-        let run = report.timed();
+        let run = serde_json::to_value(&report.run).unwrap_or_default();
         let name = &report.run.integration;
         let state = run["state"].as_str().unwrap_or_default();
         let took = output::since(report.took_ms);
