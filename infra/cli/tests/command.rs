@@ -129,7 +129,9 @@ fn a_file_ten_times_as_long_needs_no_more_memory() {
     });
     // Only Linux says how much memory a process has held.
     let [Some(short), Some(long)] = peaks else { return };
-    assert!(long < 60 * MIB, "{} MiB", long / MIB);
+    // A debug build holds some 35 MiB of its own code; 60 MiB is the promise of a release build.
+    let most = if cfg!(debug_assertions) { 72 } else { 60 };
+    assert!(long < most * MIB, "{} MiB", long / MIB);
     assert!(long < short + 8 * MIB, "{} MiB, then {} MiB", short / MIB, long / MIB);
 }
 
