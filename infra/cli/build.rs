@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").canonicalize()?;
+    // Asked when it runs, not when it is compiled: clones may share a target folder.
+    let here = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let functions = Path::new(&here).join("../../functions").canonicalize()?;
     println!("cargo::rerun-if-changed={}", functions.display());
     let mut schemas: Vec<(String, PathBuf)> = fs::read_dir(&functions)?
         .flatten()

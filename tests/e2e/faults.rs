@@ -88,7 +88,7 @@ async fn a_sink_that_answers_500_for_ever_parks_its_batch_and_lets_the_others_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killing_a_connector_five_times_loses_and_doubles_nothing() {
+async fn killing_a_connector_in_mid_run_loses_and_doubles_nothing() {
     let hub = with_tickets("killed", &small_csv()).await;
     let (vendor, kept) = keeper(|_| false).await;
     hub.define(&sink(&vendor.url(""), 20, "")).await;
