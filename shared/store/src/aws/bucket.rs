@@ -1,122 +1,97 @@
 //! Payloads in S3.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, OnceLock};
 
-use aws_sdk_dynamodb::config::{ProvideCredentials, SharedCredentialsProvider};
 use ferrule_core::{Failure, Tenant};
-use futures_util::future::BoxFuture;
-use object_store::{
-    BackoffConfig, ClientOptions, CredentialProvider, Error, ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential},
-    path::Path,
-};
-use tokio::sync::OnceCell;
 
-use super::{CALL, CONNECT, Session, failure::Call};
+use super::{
+    Session,
+    failure::Call,
+    s3::{Request, S3},
+};
 
 /// A bucket; each tenant has its own prefix.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     session: Session,
-    store: Arc<OnceCell<AmazonS3>>,
+    s3: Arc<OnceLock<S3>>,
     name: Arc<str>,
 }
 
 impl Bucket {
     /// Takes the bucket's name.
     pub(super) fn new(session: Session, name: &str) -> Self {
-        Self { session, store: Arc::default(), name: name.into() }
+        Self { session, s3: Arc::default(), name: name.into() }
     }
 
     /// Stores `body`; the same key is overwritten.
     pub async fn put(&self, tenant: &Tenant, key: &str, body: Vec<u8>) -> Result<(), Failure> {
-        let put = self.store().await?.put(&path(tenant, key), body.into()).await;
-        put.map(drop).map_err(|error| self.failure("PutObject", &error))
+        let request = Request { method: "PUT", path: self.path(tenant, key), body };
+        let call = self.call("PutObject");
+        match self.s3().send(request).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(call.unavailable("there is nothing to write to")),
+            Err(error) => Err(call.failure(&error)),
+        }
     }
 
     /// Reads what was stored; `None` when it is not there.
     pub async fn get(&self, tenant: &Tenant, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let failed = |error| self.failure("GetObject", &error);
-        match self.store().await?.get(&path(tenant, key)).await {
-            Ok(object) => Ok(Some(object.bytes().await.map_err(failed)?.into())),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(failed(error)),
+        let request = Request { method: "GET", path: self.path(tenant, key), body: Vec::new() };
+        let answer = self.s3().send(request).await;
+        answer.map_err(|error| self.call("GetObject").failure(&error))
+    }
+
+    fn s3(&self) -> &S3 {
+        self.s3.get_or_init(|| S3::new(self.session.config()))
+    }
+
+    fn call(&self, action: &'static str) -> Call<'_> {
+        Call { service: "s3", action, place: &self.name }
+    }
+
+    fn path(&self, tenant: &Tenant, key: &str) -> String {
+        let key: Vec<String> = key.split('/').map(segment).collect();
+        format!("/{}/{tenant}/{}", self.name, key.join("/"))
+    }
+}
+
+/// Encodes a part of a key as signatures want it: everything but the unreserved characters. Dots
+/// alone would lead out of the tenant's prefix wherever a path is walked, and are part of the name
+/// in their encoded form.
+fn segment(text: &str) -> String {
+    match text {
+        "." => "%252E".to_owned(),
+        ".." => "%252E%252E".to_owned(),
+        text => text.bytes().map(encoded).collect(),
+    }
+}
+
+fn encoded(byte: u8) -> String {
+    match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
         }
+        byte => format!("%{byte:02X}"),
     }
+}
 
-    async fn store(&self) -> Result<&AmazonS3, Failure> {
-        let made = self.store.get_or_try_init(async || connect(&self.session, &self.name).await);
-        made.await.map_err(|error| self.failure("Connect", &error))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn failure(&self, action: &'static str, error: &Error) -> Failure {
-        let call = Call { service: "s3", action, place: &self.name };
-        match error {
-            Error::PermissionDenied { .. } => call.refused("AccessDenied", ""),
-            error => call.unavailable(&error.to_string()),
+    #[test]
+    fn encodes_each_part_of_a_key_and_lets_none_lead_elsewhere() {
+        for (part, expected) in [
+            ("page-1_~.json", "page-1_~.json"),
+            ("page 1 ü+.json", "page%201%20%C3%BC%2B.json"),
+            ("..", "%252E%252E"),
+            (".", "%252E"),
+            ("...", "..."),
+            ("%2E", "%252E"),
+            ("", ""),
+        ] {
+            assert_eq!(segment(part), expected, "{part}");
         }
-    }
-}
-
-fn path(tenant: &Tenant, key: &str) -> Path {
-    Path::from(format!("{tenant}/{key}"))
-}
-
-/// Makes the client. `from_env` reads `AWS_ENDPOINT_URL_S3`, the SDK reads `AWS_ENDPOINT_URL`; an
-/// emulator has no TLS.
-async fn connect(session: &Session, bucket: &str) -> object_store::Result<AmazonS3> {
-    let config = session.config().await;
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(bucket)
-        .with_virtual_hosted_style_request(false)
-        .with_client_options(ClientOptions::new().with_timeout(CALL).with_connect_timeout(CONNECT))
-        .with_retry(retries());
-    if let Some(region) = config.region() {
-        builder = builder.with_region(region.as_ref());
-    }
-    if let Some(provider) = config.credentials_provider() {
-        builder = builder.with_credentials(Arc::new(Credentials(provider)));
-    }
-    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
-    if let Some(endpoint) = endpoint.or_else(|| config.endpoint_url().map(str::to_owned)) {
-        builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
-    }
-    builder.build()
-}
-
-fn retries() -> RetryConfig {
-    let backoff = BackoffConfig {
-        init_backoff: Duration::from_millis(50),
-        max_backoff: Duration::from_secs(3),
-        base: 2.0,
-    };
-    RetryConfig { backoff, max_retries: 4, retry_timeout: CALL }
-}
-
-/// The SDK's credentials, for `object_store`: every place where the SDK finds them works, and what
-/// it renews is renewed here.
-#[derive(Debug)]
-struct Credentials(SharedCredentialsProvider);
-
-impl CredentialProvider for Credentials {
-    type Credential = AwsCredential;
-
-    fn get_credential<'s, 'f>(&'s self) -> BoxFuture<'f, object_store::Result<Arc<AwsCredential>>>
-    where
-        's: 'f,
-        Self: 'f,
-    {
-        Box::pin(async move {
-            let found = self.0.provide_credentials().await;
-            let found = found.map_err(|error| Error::Generic {
-                store: "credentials",
-                source: Box::new(error),
-            })?;
-            Ok(Arc::new(AwsCredential {
-                key_id: found.access_key_id().to_owned(),
-                secret_key: found.secret_access_key().to_owned(),
-                token: found.session_token().map(str::to_owned),
-            }))
-        })
     }
 }

@@ -1,13 +1,12 @@
 //! Secrets in Secrets Manager.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_secretsmanager::{
     Client,
     operation::{get_secret_value::GetSecretValueError, put_secret_value::PutSecretValueError},
 };
 use ferrule_core::{Failure, Name, Tenant};
-use tokio::sync::OnceCell;
 use tracing::warn;
 
 use super::{
@@ -21,7 +20,7 @@ use crate::{Clock, Secret};
 #[derive(Debug, Clone)]
 pub struct SecretsManager {
     session: Session,
-    client: Arc<OnceCell<Client>>,
+    client: Arc<OnceLock<Client>>,
     stage: Arc<str>,
     clock: Clock,
     cache: Cache,
@@ -116,7 +115,7 @@ impl SecretsManager {
 
     async fn fetch(&self, name: &str) -> Result<Option<Secret>, Failure> {
         let call = Call { service: "secretsmanager", action: "GetSecretValue", place: name };
-        let answer = match self.client().await.get_secret_value().secret_id(name).send().await {
+        let answer = match self.client().get_secret_value().secret_id(name).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return match error.as_service_error() {
@@ -135,7 +134,7 @@ impl SecretsManager {
     /// one `ClientRequestToken` over its retries, so that a lost answer makes no second version.
     async fn put(&self, name: &str, body: &str) -> Result<Option<String>, Failure> {
         let call = Call { service: "secretsmanager", action: "PutSecretValue", place: name };
-        let put = self.client().await.put_secret_value().secret_id(name).secret_string(body);
+        let put = self.client().put_secret_value().secret_id(name).secret_string(body);
         match put.send().await {
             Ok(answer) => Ok(answer.version_id),
             Err(error) => match error.as_service_error() {
@@ -147,13 +146,13 @@ impl SecretsManager {
 
     async fn create(&self, name: &str, body: &str) -> Result<String, Failure> {
         let call = Call { service: "secretsmanager", action: "CreateSecret", place: name };
-        let create = self.client().await.create_secret().name(name).secret_string(body);
+        let create = self.client().create_secret().name(name).secret_string(body);
         let answer = create.send().await.map_err(|error| call.failure(&error))?;
         Ok(answer.version_id.unwrap_or_default())
     }
 
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(async || Client::new(self.session.config().await)).await
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(self.session.config()))
     }
 
     fn name(&self, owner: &Name, tenant: &Tenant, connection: &Name) -> String {

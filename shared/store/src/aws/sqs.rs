@@ -1,10 +1,12 @@
 //! Queues in SQS.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
 use ferrule_core::Failure;
-use tokio::sync::OnceCell;
 
 use super::{
     Session,
@@ -20,7 +22,7 @@ const MAX_ENTRIES: usize = 10;
 #[derive(Debug, Clone)]
 pub struct Sqs {
     session: Session,
-    client: Arc<OnceCell<Client>>,
+    client: Arc<OnceLock<Client>>,
     queue_prefix: Arc<str>,
 }
 
@@ -50,7 +52,7 @@ impl Sqs {
     ) -> Result<Attempt<(), Outgoing>, Failure> {
         let entries = messages.iter().enumerate().map(|(at, message)| entry(at, message));
         let entries = entries.collect::<Result<_, _>>()?;
-        let batch = self.client().await.send_message_batch().queue_url(url);
+        let batch = self.client().send_message_batch().queue_url(url);
         let answer = batch.set_entries(Some(entries)).send().await;
         let answer = answer.map_err(|error| call.failure(&error))?;
         if let Some(refused) = answer.failed.iter().find(|entry| entry.sender_fault) {
@@ -64,8 +66,8 @@ impl Sqs {
         Ok(Attempt { done: Vec::new(), left: messages })
     }
 
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(async || Client::new(self.session.config().await)).await
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(self.session.config()))
     }
 }
 

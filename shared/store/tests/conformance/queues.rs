@@ -33,7 +33,7 @@ async fn receive(store: &Store, function: &str, count: usize) -> Vec<String> {
 }
 
 async fn receive_from_sqs(function: &str, count: usize) -> Vec<String> {
-    let sqs = aws_sdk_sqs::Client::new(&stage::config().await);
+    let sqs = aws_sdk_sqs::Client::new(&stage::config());
     let url = stage::create_queue(function).await;
     let mut bodies = Vec::new();
     loop {

@@ -7,11 +7,14 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider},
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType,
+    },
 };
+use aws_types::SdkConfig;
 use ferrule_store::{Places, Store};
 use object_store::{aws::AmazonS3Builder, path::Path, signer::Signer};
 use tokio::sync::OnceCell;
@@ -21,9 +24,13 @@ const BUCKET: &str = "conformance-payloads";
 static READY: OnceCell<String> = OnceCell::const_new();
 
 #[expect(clippy::disallowed_methods, reason = "tests are started with it; nothing else reads it")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn endpoint() -> Option<&'static str> {
     static ENDPOINT: OnceLock<Option<String>> = OnceLock::new();
-    let endpoint = ENDPOINT.get_or_init(|| std::env::var("FERRULE_TEST_ENDPOINT").ok());
+    let endpoint = ENDPOINT.get_or_init(|| variable("FERRULE_TEST_ENDPOINT"));
     if endpoint.is_none() {
         println!("skipped AWS: FERRULE_TEST_ENDPOINT is not set");
     }
@@ -46,19 +53,26 @@ pub(crate) async fn aws() -> Option<Store> {
 
 /// Creates the queue of a function and returns its URL.
 pub(crate) async fn create_queue(function: &str) -> String {
-    let sqs = aws_sdk_sqs::Client::new(&config().await);
+    let sqs = aws_sdk_sqs::Client::new(&config());
     let queue = sqs.create_queue().queue_name(format!("{STACK}-{function}")).send().await;
     queue.expect("the queue is created").queue_url.expect("it has a URL")
 }
 
-/// Loads what the SDK finds in the environment.
-pub(crate) async fn config() -> SdkConfig {
-    let loader = aws_config::defaults(BehaviorVersion::latest());
-    loader.endpoint_url(endpoint().unwrap_or_default()).load().await
+/// Takes credentials and region from the environment.
+pub(crate) fn config() -> SdkConfig {
+    let set = |name| variable(name).unwrap_or_default();
+    let (id, key) = (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY"));
+    let credentials = Credentials::new(id, key, variable("AWS_SESSION_TOKEN"), None, "tests");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(set("AWS_REGION")))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint().unwrap_or_default())
+        .build()
 }
 
 async fn build(endpoint: &str) -> String {
-    let config = config().await;
+    let config = config();
     create_tables(&aws_sdk_dynamodb::Client::new(&config)).await;
     create_bucket(endpoint).await;
     let url = create_queue("probe").await;

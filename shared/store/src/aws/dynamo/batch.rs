@@ -62,7 +62,7 @@ impl Dynamo {
     ) -> Result<Attempt<Item, Attributes>, Failure> {
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
         let wanted = wanted.build().map_err(|error| Failure::invalid(error.to_string()))?;
-        let read = self.client().await.batch_get_item().request_items(name, wanted);
+        let read = self.client().batch_get_item().request_items(name, wanted);
         let answer = read.send().await;
         let answer = answer.map_err(|error| call("BatchGetItem", name).failure(&error))?;
         let rows = answer.responses.into_iter().flatten().flat_map(|(_, rows)| rows);
@@ -77,7 +77,7 @@ impl Dynamo {
     ) -> Result<Attempt<(), Attributes>, Failure> {
         let requests = puts.into_iter().map(put_request).collect::<Result<Vec<_>, _>>()?;
         let requests = HashMap::from([(name.to_owned(), requests)]);
-        let write = self.client().await.batch_write_item().set_request_items(Some(requests));
+        let write = self.client().batch_write_item().set_request_items(Some(requests));
         let answer = write.send().await;
         let answer = answer.map_err(|error| call("BatchWriteItem", name).failure(&error))?;
         let left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left);

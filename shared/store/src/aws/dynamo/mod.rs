@@ -6,11 +6,10 @@ mod query;
 mod transact;
 mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_dynamodb::Client;
 use ferrule_core::Failure;
-use tokio::sync::OnceCell;
 
 use super::{Session, failure::Call};
 use crate::{Clock, Item, Table, rules};
@@ -19,7 +18,7 @@ use crate::{Clock, Item, Table, rules};
 #[derive(Debug, Clone)]
 pub struct Dynamo {
     session: Session,
-    client: Arc<OnceCell<Client>>,
+    client: Arc<OnceLock<Client>>,
     stack: Arc<str>,
     clock: Clock,
 }
@@ -33,14 +32,14 @@ impl Dynamo {
     /// Reads one row, strongly consistent; an expired row is absent.
     pub async fn get(&self, table: Table, pk: &str, sk: &str) -> Result<Option<Item>, Failure> {
         let name = self.name(table);
-        let get = self.client().await.get_item().table_name(&name).consistent_read(true);
+        let get = self.client().get_item().table_name(&name).consistent_read(true);
         let answer = get.set_key(Some(attributes::key(pk, sk))).send().await;
         let answer = answer.map_err(|error| call("GetItem", &name).failure(&error))?;
         Ok(answer.item.map(attributes::read).filter(|item| self.is_live(item)))
     }
 
-    async fn client(&self) -> &Client {
-        self.client.get_or_init(async || Client::new(self.session.config().await)).await
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(self.session.config()))
     }
 
     fn name(&self, table: Table) -> String {

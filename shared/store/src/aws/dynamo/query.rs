@@ -45,7 +45,7 @@ impl Dynamo {
         let (condition, values) = condition(query);
         let start = query.start.as_ref().map(|start| attributes::write_start(&query.pk, start));
         let size = (query.limit > 0).then(|| i32::try_from(size).unwrap_or(i32::MAX));
-        let ask = self.client().await.query().table_name(name);
+        let ask = self.client().query().table_name(name);
         let ask = ask
             .set_index_name(query.by_alt.then(|| INDEX.to_owned()))
             .consistent_read(!query.by_alt)

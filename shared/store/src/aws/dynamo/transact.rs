@@ -40,7 +40,7 @@ impl Dynamo {
         let items = writes.iter().map(|write| self.transact_item(write));
         let items = items.collect::<Result<_, _>>();
         let items = items.map_err(|error| Failure::invalid(error.to_string()))?;
-        let transact = self.client().await.transact_write_items().set_transact_items(Some(items));
+        let transact = self.client().transact_write_items().set_transact_items(Some(items));
         let Err(error) = transact.send().await else { return Ok(Attempt::done(true)) };
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.as_service_error()

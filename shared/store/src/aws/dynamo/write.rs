@@ -47,7 +47,7 @@ impl Dynamo {
         when: When,
     ) -> Result<Attempt<Written, ()>, Failure> {
         let condition = Condition::of(when, self.clock.now_secs());
-        let put = self.client().await.put_item().table_name(name);
+        let put = self.client().put_item().table_name(name);
         let put = put
             .set_item(Some(attributes::write(item.clone())))
             .set_condition_expression(condition.expression)
@@ -72,7 +72,7 @@ impl Dynamo {
         when: When,
     ) -> Result<Attempt<Written, ()>, Failure> {
         let condition = Condition::of_removal(when, self.clock.now_secs());
-        let delete = self.client().await.delete_item().table_name(name);
+        let delete = self.client().delete_item().table_name(name);
         let delete = delete
             .set_key(Some(attributes::key(pk, sk)))
             .set_condition_expression(condition.expression)

@@ -3,6 +3,7 @@
 
 mod dynamo;
 mod others;
+mod payloads;
 
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::header};
