@@ -1,20 +1,17 @@
-//! What dies and what is down, on the deployed template.
+//! What is down, on the deployed template.
 
 use std::{
     collections::BTreeMap,
-    process::Command,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use ferrule_core::Value;
 use ferrule_testing::vendor::{Reply, Request, Vendor};
 
 use crate::{
-    hub::{Hub, count, pause},
+    hub::{Hub, count},
     incidents::definitions,
-    sample::{csv, row, small_csv},
-    stack::stack,
+    sample::{csv, row},
 };
 
 fn sink(url: &str, batch: u32, more: &str) -> String {
@@ -85,46 +82,6 @@ async fn a_sink_that_answers_500_for_ever_parks_its_batch_and_lets_the_others_th
     assert_eq!(error.get("stage").and_then(Value::as_str), Some("rest"));
     let record = error.get("record").unwrap();
     assert_eq!(record.get("key").and_then(Value::as_str), Some("INC0000007"), "{error}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killing_a_connector_in_mid_run_loses_and_doubles_nothing() {
-    let hub = with_tickets("killed", &small_csv()).await;
-    let (vendor, kept) = keeper(|_| false).await;
-    hub.define(&sink(&vendor.url(""), 20, "")).await;
-    let run = hub.start("push", false).await;
-    let mut kills = 0;
-    for _ in 0..600 {
-        if kills == 5 {
-            break;
-        }
-        if kept.lock().unwrap().len() > kills * 30 && kill("rest") {
-            kills += 1;
-        }
-        pause(Duration::from_millis(50)).await;
-    }
-    assert!(kills > 0, "nothing was killed, so nothing was shown");
-    let run = hub.end_of(&run).await;
-    let kept = kept.lock().unwrap();
-    assert_eq!(kept.len(), 200, "{run}");
-    assert_eq!(count(&run, "read"), 200, "{run}");
-    assert_eq!(count(&run, "parked") + count(&run, "refused"), 0, "{run}");
-}
-
-/// Kills one process of a function; `false` when none runs.
-fn kill(function: &str) -> bool {
-    let details = stack().details();
-    let wanted = format!("AWS_LAMBDA_FUNCTION_NAME={}-{function}", details.stack);
-    let endpoint = format!("AWS_ENDPOINT_URL={}", details.endpoint);
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(environ) = std::fs::read(entry.path().join("environ")) else { continue };
-        let has = |text: &str| environ.split(|b| *b == 0).any(|one| one == text.as_bytes());
-        if has(&wanted) && has(&endpoint) {
-            let pid = entry.file_name().into_string().unwrap();
-            return Command::new("kill").args(["-9", &pid]).status().unwrap().success();
-        }
-    }
-    false
 }
 
 #[tokio::test(flavor = "multi_thread")]

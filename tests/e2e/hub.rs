@@ -67,6 +67,23 @@ impl Hub {
         Answer { status, body: json::parse(&body).unwrap_or_default() }
     }
 
+    /// Delivers a webhook, as a stranger without a key does.
+    pub(crate) async fn deliver(
+        &self,
+        integration: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let url = format!("{}/webhooks/{}/{integration}", self.url, self.tenant);
+        let request = self.client.post(url).body(body.to_vec());
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let body = response.bytes().await.unwrap();
+        Answer { status, body: json::parse(&body).unwrap_or_default() }
+    }
+
     /// Reads something that must be there.
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.send(Method::GET, path, "").await;
@@ -119,7 +136,12 @@ impl Hub {
 
     /// Waits until a run is over.
     pub(crate) async fn end_of(&self, run: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        self.end_within(PATIENCE, run).await
+    }
+
+    /// Waits until a run is over, for as long as it may take.
+    pub(crate) async fn end_within(&self, patience: Duration, run: &str) -> Value {
+        let deadline = Instant::now() + patience;
         loop {
             let now = self.get(&format!("/v1/runs/{run}")).await;
             if now.get("state").and_then(Value::as_str) != Some("running") {
@@ -138,6 +160,11 @@ impl Hub {
     /// Reads the error log of an integration to its end.
     pub(crate) async fn errors(&self, integration: &str) -> Vec<Value> {
         self.list(&format!("/v1/errors?integration={integration}&limit=100")).await
+    }
+
+    /// Reads the sync log to its end.
+    pub(crate) async fn runs(&self) -> Vec<Value> {
+        self.list("/v1/runs?limit=100").await
     }
 
     async fn list(&self, path: &str) -> Vec<Value> {

@@ -9,6 +9,8 @@ mod hub;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod lifecycle;

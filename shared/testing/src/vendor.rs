@@ -25,6 +25,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// Port of the client: tells which process asks.
+    pub port: u16,
 }
 
 impl Request {
@@ -142,11 +144,11 @@ impl Vendor {
         let (seen, answer) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::new(answer));
         let log = Arc::clone(&seen);
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, client)) = listener.accept().await {
                 let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
-                    let Some(request) = read(&mut stream).await else { return };
+                    let Some(request) = read(&mut stream, client.port()).await else { return };
                     let number = {
                         let mut log = log.lock().unwrap();
                         log.push(request.clone());
@@ -177,7 +179,7 @@ impl Vendor {
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
+async fn read(stream: &mut BufReader<TcpStream>, port: u16) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -191,7 +193,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
     let url = url::Url::parse(&format!("http://vendor{target}")).ok()?;
     let query = url.query_pairs().into_owned().collect();
     let path = url.path().to_owned();
-    let mut request = Request { method, path, query, headers, body: Vec::new() };
+    let mut request = Request { method, path, query, headers, body: Vec::new(), port };
     let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     request.body = vec![0; length];
     stream.read_exact(&mut request.body).await.ok()?;
