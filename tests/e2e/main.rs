@@ -26,3 +26,5 @@ mod stack;
 mod template;
 #[cfg(test)]
 mod tenants;
+#[cfg(test)]
+mod webhooks;
