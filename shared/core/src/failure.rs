@@ -6,6 +6,9 @@ use std::time::Duration;
 pub const SCHEDULE: [Duration; 3] =
     [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15)];
 
+/// Code of a failure that a rule of the definition lets fail the whole run.
+pub const FAIL_RUN: &str = "FAIL_RUN";
+
 /// Where a failure came from, kept for the error log: the message of each cause, outermost first.
 pub type Trace = Vec<String>;
 
@@ -114,6 +117,11 @@ impl Failure {
             Self::Invalid { code, .. } => code,
             Self::Deferred { .. } => "deferred",
         }
+    }
+
+    /// Tells whether a rule of the definition says that the whole run fails.
+    pub fn fails_run(&self) -> bool {
+        self.code() == FAIL_RUN
     }
 
     /// Decides what happens after `failures` failed attempts, this one included, under `schedule`.

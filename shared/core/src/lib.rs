@@ -25,7 +25,7 @@ pub use batch::{Batch, Counts, MAX_RECORDS, Record, Timings};
 pub use cursor::{CursorState, Mark, Selector};
 pub use envelope::{Check, Envelope, Message, Note, Page, TARGET_BYTES, Task, VERSION, cut};
 pub use excerpt::excerpt;
-pub use failure::{Failure, Next, SCHEDULE, Trace};
+pub use failure::{FAIL_RUN, Failure, Next, SCHEDULE, Trace};
 pub use name::{BadName, Digest, Name, RunId, Tenant};
 pub use run::{Checkpoint, Progress, Run, RunState};
 pub use value::{Key, Number, Object, Value};

@@ -42,9 +42,10 @@ pub async fn park(
         state: ErrorState::Parked,
     };
     store.log_errors(&envelope.tenant, &[row]).await?;
-    let fails_run = integration
+    let gives_up = integration
         .and_then(|integration| integration.retry.as_ref())
         .is_some_and(|retry| retry.then == Then::Fail);
+    let fails_run = gives_up || failure.fails_run();
     match note(&message.task, failure, fails_run) {
         Some(note) => store.send_task("journal", &fresh(envelope), Task::Note(note)).await,
         None => Ok(()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Failure, Value,
+    FAIL_RUN, Failure, Value,
     definition::{Action, ErrorRule},
     expr::Expr,
     json,
@@ -116,7 +116,7 @@ fn failure(action: Action, call: &Call<'_>, evidence: &Evidence<'_>) -> Failure 
 
 /// A rule asks to fail the run: its own code, so that whoever runs it can tell.
 fn failed(service: &str, reason: &str) -> Failure {
-    Failure::coded("FAIL_RUN", format!("{service}: {reason}"))
+    Failure::coded(FAIL_RUN, format!("{service}: {reason}"))
 }
 
 /// Describes an answer that is no success.
