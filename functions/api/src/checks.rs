@@ -1,7 +1,7 @@
 //! Tests of a connection: the connector tries it, and leaves the answer where it is asked for.
 
 use axum::{Json, extract::State, response::IntoResponse};
-use ferrule_core::{Check, Envelope, Name, RunId, Task, VERSION};
+use ferrule_core::{Check, Envelope, Name, RunId, Task};
 use ferrule_store::{Item, Store, Table, When};
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -73,17 +73,8 @@ pub(crate) async fn start(
     let row = Item::new(caller.tenant.as_str(), &reply_to, &Row::default())?
         .with_expiry(store.clock.now_secs() + KEEP_SECS);
     store.tables.put(Table::State, row, When::Always).await?;
-    let envelope = Envelope {
-        v: VERSION,
-        tenant: caller.tenant,
-        integration: connection.clone(),
-        definition: stored.hash,
-        run: RunId::new(id.as_str()),
-        token: 0,
-        trace: id.clone(),
-        failures: 0,
-        not_before: 0,
-    };
+    let run = RunId::new(id.as_str());
+    let envelope = Envelope::new(caller.tenant, connection.clone(), stored.hash, run);
     let task = Task::Check(Check { connection, reply_to });
     store.send_task(stored.definition.connector.as_str(), &envelope, task).await?;
     Ok((StatusCode::ACCEPTED, Json(CheckAsked { check: id })))

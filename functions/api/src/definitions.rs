@@ -254,9 +254,7 @@ async fn users(store: &Store, tenant: &Tenant, connection: &Name) -> Result<Vec<
     let mut users = Vec::new();
     for name in store.definition_names(tenant, DefinitionKind::Integration).await? {
         let Some(stored) = store.integration(tenant, &name).await? else { continue };
-        let Integration { source, output, .. } = &stored.definition;
-        let reads = source.as_ref().is_some_and(|source| source.connection == *connection);
-        if reads || output.connection == *connection {
+        if stored.definition.connections().contains(&connection) {
             users.push(name.to_string());
         }
     }

@@ -71,6 +71,8 @@ fn trigger(integration: &Integration) -> &'static str {
     match integration.trigger {
         Some(Trigger::Schedule(_)) => "schedule",
         Some(Trigger::Webhook(_)) => "webhook",
+        Some(Trigger::ConfigChange(_)) => "config_change",
+        Some(Trigger::Event(_)) => "event",
         None => "manual",
     }
 }

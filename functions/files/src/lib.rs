@@ -34,7 +34,7 @@ mod xml;
 use std::sync::{Mutex, PoisonError};
 
 use ferrule_connector::{
-    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Tenant,
+    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Role, Tenant,
 };
 use futures_util::TryStreamExt as _;
 use object_store::ObjectStore as _;
@@ -84,6 +84,7 @@ impl Files {
 
 impl Connector for Files {
     const NAME: &'static str = "files";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     const IDEMPOTENT: bool = true;
     type Settings = Settings;
     type Secret = Secret;

@@ -1,7 +1,5 @@
 //! Takes one delivery: find, verify, recognise a repeat, send, answer.
 
-use std::time::Duration;
-
 use axum::{
     body::Bytes,
     extract::{
@@ -10,13 +8,12 @@ use axum::{
     },
 };
 use ferrule_core::{
-    Batch, Counts, Digest, Failure, Message, Name, Progress, Record, Run, RunId, RunState, Task,
-    Tenant, Timings, Value,
-    definition::{Integration, Trigger, WebhookTrigger},
+    Digest, Failure, Name, Record, Tenant, Value,
+    definition::{Trigger, WebhookTrigger},
     path,
     recipe::{MAX_WEBHOOK_BYTES, Recipe},
 };
-use ferrule_store::{Claim, Delivery, Store, Stored, envelope_of};
+use ferrule_store::{Arrival, Store};
 use http::{HeaderMap, header};
 use tracing::{Instrument, error, info_span, warn};
 
@@ -26,9 +23,6 @@ use crate::{
     secret,
     verify::{Proof, verify},
 };
-
-/// A delivery is recognised this long.
-const REMEMBER: Duration = Duration::from_hours(72);
 
 /// Whose secrets these are in Secrets Manager.
 const OWNER: &str = "ingest";
@@ -85,8 +79,16 @@ async fn take(
             return Ok(Reply::Unreadable(why));
         }
     };
-    let delivery = Delivery { integration: name.clone(), id: id_of(&recipe, &proof, &value, body) };
-    send_once(store, tenant, &stored, delivery, value).await.map(Reply::Accepted)
+    let id = id_of(&recipe, &proof, &value, body);
+    let arrival = Arrival {
+        trigger: "webhook",
+        urgency: trigger.urgency,
+        alert: false,
+        origin: "webhook".into(),
+        records: vec![Record { value, ..Record::default() }],
+    };
+    let of = (&stored.definition, &stored.hash);
+    store.deliver(tenant, of, id, arrival).await.map(Reply::Accepted)
 }
 
 fn refused(reason: &'static str) -> Reply {
@@ -133,58 +135,5 @@ fn id_of(recipe: &Recipe, proof: &Proof<'_>, value: &Value, body: &[u8]) -> Dige
     match field {
         Some(id) => Digest::of(&[b"field", id.to_string().as_bytes()]),
         None => Digest::of(&[b"body", proof.timestamp.unwrap_or_default().as_bytes(), body]),
-    }
-}
-
-/// Puts the delivery on its way once; a repeat gets the same run.
-///
-/// Claim, send, note as sent: a process that dies on the way leaves a claim that is not sent, and
-/// the sender, who got no answer, repeats.
-async fn send_once(
-    store: &Store,
-    tenant: &Tenant,
-    stored: &Stored<Integration>,
-    delivery: Delivery,
-    value: Value,
-) -> Result<RunId, Failure> {
-    let expires = store.clock.now_secs() + i64::try_from(REMEMBER.as_secs()).unwrap_or(i64::MAX);
-    let mut run = run_of(store, &delivery.integration, &stored.hash);
-    match store.claim_delivery(tenant, &delivery, &run, expires).await? {
-        Claim::New => {}
-        Claim::Repeat(run) => return Ok(run),
-        Claim::Unsent(started) => match store.run(tenant, &started).await? {
-            Some(started) if started.state.is_over() => return Ok(started.run),
-            Some(started) => run = started,
-            None => run.run = started,
-        },
-    }
-    let record = Record { value, ..Record::default() };
-    let batch = Batch { origin: "webhook".into(), records: vec![record], ..Batch::default() };
-    let message = Message { envelope: envelope_of(tenant, &run), task: Task::Transform(batch) };
-    store.send("transform", &[message], Duration::ZERO).await?;
-    store.delivery_is_sent(tenant, &delivery, &run.run, expires).await?;
-    Ok(run.run)
-}
-
-/// Makes the run of one delivery: one record, one batch, no lease.
-fn run_of(store: &Store, integration: &Name, definition: &Digest) -> Run {
-    let mut progress = Progress::default();
-    progress.end(1);
-    Run {
-        run: RunId::new(uuid::Uuid::now_v7().simple().to_string()),
-        integration: integration.clone(),
-        definition: definition.clone(),
-        trigger: "webhook".into(),
-        full: false,
-        state: RunState::Running,
-        started_at: store.clock.now_ms(),
-        ended_at: None,
-        counts: Counts { read: 1, ..Counts::default() },
-        timings: Timings::default(),
-        cursor_before: None,
-        cursor_after: None,
-        reason: None,
-        token: 0,
-        progress,
     }
 }

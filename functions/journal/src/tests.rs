@@ -28,7 +28,7 @@ async fn started() -> (Store, Tenant, Run, Journal) {
 }
 
 fn batch(seq: u64, counts: Counts) -> Note {
-    Note::Batch { seq, counts, timings: Timings::default(), failed: None }
+    Note::Batch { seq, others: Vec::new(), counts, timings: Timings::default(), failed: None }
 }
 
 fn end(batches: u64) -> Note {

@@ -2,7 +2,7 @@
 
 use ferrule_connector::{
     Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Name, Object, Record,
-    Value,
+    Role, Value,
 };
 use ferrule_core::definition::{Cursor, CursorKind};
 use ferrule_store::{Applied, Change, HubRecord, Start, since_of};
@@ -54,6 +54,7 @@ struct Position {
 
 impl Connector for Records {
     const NAME: &'static str = "records";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     const IDEMPOTENT: bool = true;
     type Settings = Settings;
     type Secret = Secret;

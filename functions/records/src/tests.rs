@@ -70,6 +70,7 @@ impl Hub {
             keys.extend(batch.records.iter().map(|r| r.value.get(KEY).unwrap().to_string()));
             let note = Note::Batch {
                 seq: batch.seq,
+                others: Vec::new(),
                 counts: batch.counts,
                 timings: batch.timings,
                 failed: None,

@@ -11,7 +11,8 @@ mod settings;
 mod unchanged;
 
 use ferrule_connector::{
-    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, auth::Credentials,
+    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Role,
+    auth::Credentials,
 };
 pub use settings::{
     Ask, Format, Lookup, Patience, Profile, Reference, Sent, Settings, Since, Source, Target, Write,
@@ -25,6 +26,7 @@ pub struct Rest {
 
 impl Connector for Rest {
     const NAME: &'static str = "rest";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     type Settings = Settings;
     type Secret = Credentials;
     type Source = Source;

@@ -13,7 +13,8 @@ mod settings;
 mod text;
 
 use ferrule_connector::{
-    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, auth::Credentials,
+    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Role,
+    auth::Credentials,
 };
 pub use settings::{ApiVersion, Auth, DisplayValue, Settings, Source, Target, Via};
 
@@ -27,6 +28,7 @@ pub struct ServiceNow {
 
 impl Connector for ServiceNow {
     const NAME: &'static str = "servicenow";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
 
     type Settings = Settings;
     type Secret = Credentials;

@@ -11,10 +11,13 @@ use ferrule_core::{
     engine::{Engine, Refusal, Verdict},
 };
 use ferrule_lambda::Stage;
-use ferrule_store::{Affected, Definitions, ErrorRow, ErrorState, Store, fresh};
+use ferrule_store::{Affected, Definitions, ErrorRow, Store, fresh};
 
 /// Engines kept compiled; beyond, all are forgotten and compiled again.
 const MOST_ENGINES: usize = 200;
+
+/// Takes what is to be told.
+const DISPATCH: &str = "dispatch";
 
 type Engines = HashMap<(Tenant, Digest), Arc<Engine>>;
 
@@ -53,8 +56,8 @@ impl Transform {
 
     async fn target(&self, envelope: &Envelope) -> Result<String, Failure> {
         let integration = self.definitions.of(envelope).await?;
-        let name = &integration.output.connection;
-        let connection = self.definitions.connection(&envelope.tenant, name).await?;
+        let Some(to) = integration.output.destination() else { return Ok(DISPATCH.to_owned()) };
+        let connection = self.definitions.connection(&envelope.tenant, &to.connection).await?;
         Ok(connection.connector.to_string())
     }
 
@@ -68,7 +71,9 @@ impl Transform {
         if failed.is_some() {
             counts.ignored += batch.records.len() as u64;
         }
-        let note = Note::Batch { seq: batch.seq, counts, timings: batch.timings, failed };
+        let room = self.definitions.of(envelope).await?.batch_room();
+        let others = if room > 1 { vec![(batch.seq, room)] } else { Vec::new() };
+        let note = Note::Batch { seq: batch.seq, others, counts, timings: batch.timings, failed };
         self.store.send_task("journal", &fresh(envelope), Task::Note(note)).await
     }
 
@@ -106,16 +111,9 @@ impl Transform {
             batch.origin.as_bytes(),
             raw.as_bytes(),
         ]);
+        let (code, message) = (refusal.code.as_str(), refusal.message.clone());
         ErrorRow {
             id: id.to_string(),
-            at: self.store.clock.now_ms(),
-            code: refusal.code.clone(),
-            message: refusal.message.clone(),
-            integration: envelope.integration.clone(),
-            run: envelope.run.clone(),
-            definition: envelope.definition.clone(),
-            stage: "transform".into(),
-            attempt: envelope.failures + 1,
             record: Affected {
                 origin: batch.origin.clone(),
                 line: record.line,
@@ -124,8 +122,7 @@ impl Transform {
                 excerpt: ferrule_core::excerpt(&record.value),
             },
             trace: refusal.field.iter().map(|field| format!("column {field}")).collect(),
-            payload: None,
-            state: ErrorState::Open,
+            ..ErrorRow::of(envelope, "transform", code, message, self.store.clock.now_ms())
         }
     }
 }
@@ -151,8 +148,8 @@ struct Refused {
 
 /// Maps every record; one that cannot be mapped stands aside, its neighbours go on.
 fn map_batch(engine: &Engine, batch: Batch) -> (Batch, Vec<Refused>) {
-    let Batch { seq, origin, counts, timings, records } = batch;
-    let mut mapped = Batch { seq, origin, counts, timings, records: Vec::new() };
+    let Batch { seq, origin, counts, timings, recipient, records } = batch;
+    let mut mapped = Batch { seq, origin, counts, timings, recipient, records: Vec::new() };
     let mut refused = Vec::new();
     mapped.records.reserve(records.len());
     for record in records {

@@ -1,5 +1,5 @@
 use ferrule_core::{
-    RunId, VERSION,
+    RunId,
     definition::{Connection, Integration},
 };
 use ferrule_store::{Clock, ErrorFilter, Queues, When, hash_of};
@@ -27,17 +27,8 @@ async fn hub(rules: &str) -> Hub {
     );
     let integration: Integration = serde_json::from_str(&text).unwrap();
     store.put_integration(&tenant, &integration, When::Always).await.unwrap().unwrap();
-    let envelope = Envelope {
-        v: VERSION,
-        tenant,
-        integration: integration.metadata.name.clone(),
-        definition: hash_of(&integration).unwrap(),
-        run: RunId::new("r1"),
-        token: 1,
-        trace: "t".into(),
-        failures: 0,
-        not_before: 0,
-    };
+    let (name, hash) = (integration.metadata.name.clone(), hash_of(&integration).unwrap());
+    let envelope = Envelope { token: 1, ..Envelope::new(tenant, name, hash, RunId::new("r1")) };
     let definitions = Arc::new(Definitions::new(store.clone()));
     Hub { stage: Transform::new(store.clone(), definitions), store, envelope }
 }

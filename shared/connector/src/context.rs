@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Mark, Name, Record, Tenant, Value,
+    Mark, Name, Notification, Record, Tenant, Value,
     definition::{Cursor, ErrorRule, Mode},
 };
 use ferrule_store::Store;
@@ -63,6 +63,20 @@ pub struct Load<'a, C: Connector + ?Sized> {
     pub records: &'a [Record],
     /// Derived from run and batch: the same on every repeat, for targets with idempotency keys.
     pub batch_id: &'a str,
+    /// The integration's error rules.
+    pub rules: &'a [ErrorRule],
+}
+
+/// One notification to tell.
+pub struct Notify<'a, C: Connector + ?Sized> {
+    /// The connection.
+    pub context: Context<'a, C>,
+    /// What the integration says about the recipient.
+    pub target: &'a C::Target,
+    /// What to tell. Its values are data: escape them for the target.
+    pub notification: &'a Notification,
+    /// An earlier attempt may have got through unnoticed.
+    pub again: bool,
     /// The integration's error rules.
     pub rules: &'a [ErrorRule],
 }

@@ -13,9 +13,11 @@ pub mod url_guard;
 pub mod xml;
 
 pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
-pub use context::{Context, Extract, Health, Load};
+pub use context::{Context, Extract, Health, Load, Notify};
 use ferrule_core::definition::Cursor;
-pub use ferrule_core::{Failure, Mark, Name, Object, Record, Tenant, Value};
+pub use ferrule_core::{
+    Failure, Field, Mark, Name, Notification, Object, Record, Tenant, Value, definition::Urgency,
+};
 pub use ferrule_store::Store;
 pub use ratelimit::{DEFAULT_RATE, Limiter};
 use schemars::JsonSchema;
@@ -26,6 +28,9 @@ pub use serve::{Checked, Handler, serve};
 pub trait Connector: Send + Sync + 'static {
     /// Names the function, its queue, its secret prefix and its documentation page.
     const NAME: &'static str;
+
+    /// What it can do: what an integration may use it for.
+    const ROLES: &'static [Role];
 
     /// Writing a batch twice has the effect and the counts of writing it once, without help.
     const IDEMPOTENT: bool = false;
@@ -39,7 +44,8 @@ pub trait Connector: Send + Sync + 'static {
     /// What stands under `source` of an integration, beside `connection` and `cursor`.
     type Source: DeserializeOwned + JsonSchema + Send + Sync;
 
-    /// What stands under `output` of an integration, beside `connection`, `mode`, `key`, `version`.
+    /// What stands under `output` of an integration, beside `connection`, `mode`, `key`, `version`;
+    /// and in an entry of `output.notify`, beside the hub's own keys.
     type Target: DeserializeOwned + JsonSchema + Send + Sync;
 
     /// Returns the cursor of a source that brings its own, for integrations that name none.
@@ -70,8 +76,47 @@ pub trait Connector: Send + Sync + 'static {
         async { Err(Failure::invalid(format!("{} cannot be a target", Self::NAME))) }
     }
 
+    /// Tells a recipient, once; the hub sees to repeats, limits, digests and who stands in.
+    ///
+    /// A process can die between the call and the note of it, and an answer can be lost: with
+    /// [`Notify::again`] look for your own message before you write it again, where you can.
+    fn notify(
+        &self,
+        _: &Notify<'_, Self>,
+    ) -> impl Future<Output = Result<Receipt, Failure>> + Send {
+        async { Err(Failure::invalid(format!("nobody can be told through {}", Self::NAME))) }
+    }
+
+    /// Names a target for people, such as `#ops` or `acme/api`: for logs, digests and checks. Never
+    /// shows a secret.
+    fn target(&self, _: &Self::Settings, _: &Self::Target) -> String {
+        Self::NAME.to_owned()
+    }
+
     /// Tries the connection: is the host there, are the credentials good?
     fn check(&self, _: &Context<'_, Self>) -> impl Future<Output = Result<Health, Failure>> + Send;
+}
+
+/// What a connector can be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Records are read from it: `source`.
+    Source,
+    /// Records are written into it: `output`.
+    Target,
+    /// People or systems are told through it: an entry of `output.notify`.
+    Notify,
+}
+
+/// What is known of a notification that got through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Receipt {
+    /// What the target calls it: an issue's number, a message's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Where a person can look at it. Never an address with a secret in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// One page from a source.

@@ -39,6 +39,8 @@ pub struct Batch {
     pub counts: Counts,
     /// How long earlier stages took, in milliseconds.
     pub timings: Timings,
+    /// Whom to tell: the place of a recipient in the definition. Its records are notifications.
+    pub recipient: Option<u16>,
     /// The records.
     pub records: Vec<Record>,
 }
@@ -55,7 +57,8 @@ impl Batch {
     }
 }
 
-/// What became of records. Every record read is in exactly one of the other counts.
+/// What became of records. Every record read is in exactly one of the other counts; one that is
+/// told to several recipients counts once for each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
@@ -89,12 +92,18 @@ pub struct Counts {
     /// Dropped because the target has a newer version.
     #[serde(skip_serializing_if = "is_zero")]
     pub stale: u64,
+    /// Told to a recipient.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub told: u64,
+    /// Put into a digest, which is a run of its own.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub digested: u64,
 }
 
 impl Counts {
     /// Returns how many records reached the target and are now as they should be.
     pub fn loaded(&self) -> u64 {
-        self.created + self.updated + self.deleted + self.unchanged
+        self.created + self.updated + self.deleted + self.unchanged + self.told
     }
 }
 
@@ -110,6 +119,8 @@ impl AddAssign for Counts {
         self.deleted += more.deleted;
         self.unchanged += more.unchanged;
         self.stale += more.stale;
+        self.told += more.told;
+        self.digested += more.digested;
     }
 }
 

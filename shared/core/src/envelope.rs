@@ -9,7 +9,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Batch, Counts, Digest, Failure, Name, Record, RunId, Tenant, Timings, Value, json};
+use crate::{
+    Batch, Counts, Digest, Failure, Name, Record, RunId, Tenant, Timings, Value,
+    definition::Urgency, json,
+};
 
 /// The format written; the only one read so far.
 pub const VERSION: u16 = 1;
@@ -44,6 +47,35 @@ pub struct Envelope {
     /// Not to be handled before this moment, in milliseconds since 1970; 0 is at once.
     #[serde(default)]
     pub not_before: i64,
+    /// How urgent the work is; what is high travels on queues of its own.
+    #[serde(default, skip_serializing_if = "Urgency::is_medium")]
+    pub urgency: Urgency,
+    /// The work tells of a failure of the hub itself: when it fails too, nobody is told again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alert: bool,
+    /// Somebody asked for it again: it is never too late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+}
+
+impl Envelope {
+    /// Addresses the first task of a run.
+    pub fn new(tenant: Tenant, integration: Name, definition: Digest, run: RunId) -> Self {
+        Self {
+            v: VERSION,
+            tenant,
+            integration,
+            definition,
+            trace: run.to_string(),
+            run,
+            token: 0,
+            failures: 0,
+            not_before: 0,
+            urgency: Urgency::Medium,
+            alert: false,
+            replayed: false,
+        }
+    }
 }
 
 /// What a function is asked to do.
@@ -55,6 +87,12 @@ pub enum Task {
     Transform(Batch),
     /// Write a batch to the target.
     Load(Batch),
+    /// Find out what these events start. For `dispatch`.
+    Events(Batch),
+    /// Put these notifications into the recipient's digest. For `dispatch`.
+    Fold(Batch),
+    /// Send a digest whose time is over. For `dispatch`.
+    Flush(Flush),
     /// Note what became of work. For `journal`.
     Note(Note),
     /// Try the credentials of a connection and say what was found.
@@ -82,6 +120,9 @@ pub enum Note {
     Batch {
         /// Its number within the run.
         seq: u64,
+        /// Other numbers that are accounted for with it: first and how many.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<(u64, u64)>,
         /// What became of its records.
         counts: Counts,
         /// How long it took.
@@ -108,6 +149,15 @@ pub enum Note {
     },
 }
 
+/// A digest to send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flush {
+    /// Whom to tell: the place of a recipient in the definition.
+    pub recipient: u16,
+    /// Which digest of that recipient.
+    pub digest: String,
+}
+
 /// Test of a connection, asked through the API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -125,6 +175,8 @@ struct BatchHead {
     counts: Counts,
     #[serde(default)]
     timings: Timings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recipient: Option<u16>,
 }
 
 /// The text on the queue. Fields are flat structs only, so that raw values stay exact.
@@ -138,6 +190,8 @@ struct Text {
     note: Option<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     check: Option<Check>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flush: Option<Flush>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     batch: Option<BatchHead>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +229,7 @@ impl Message {
             page: None,
             note: None,
             check: None,
+            flush: None,
             batch: None,
             records: None,
             packed: None,
@@ -192,8 +247,14 @@ impl Message {
                 text.check = Some(check.clone());
                 ("check", None)
             }
+            Task::Flush(flush) => {
+                text.flush = Some(flush.clone());
+                ("flush", None)
+            }
             Task::Transform(batch) => ("transform", Some(batch)),
             Task::Load(batch) => ("load", Some(batch)),
+            Task::Events(batch) => ("events", Some(batch)),
+            Task::Fold(batch) => ("fold", Some(batch)),
         };
         task.clone_into(&mut text.task);
         if let Some(batch) = batch {
@@ -202,6 +263,7 @@ impl Message {
                 origin: batch.origin.clone(),
                 counts: batch.counts,
                 timings: batch.timings,
+                recipient: batch.recipient,
             });
             pack(&batch.records, &mut text)?;
         }
@@ -227,6 +289,9 @@ impl Message {
             "check" => text.check.clone().map(Task::Check),
             "transform" => Some(Task::Transform(unpack(&text)?)),
             "load" => Some(Task::Load(unpack(&text)?)),
+            "events" => Some(Task::Events(unpack(&text)?)),
+            "fold" => Some(Task::Fold(unpack(&text)?)),
+            "flush" => text.flush.clone().map(Task::Flush),
             _ => None,
         };
         let task = task.ok_or_else(|| unreadable(&format!("task {:?} has no body", text.task)))?;
@@ -260,8 +325,8 @@ fn unpack(text: &Text) -> Result<Batch, Failure> {
         (None, Some(raw)) => parse_records(raw.get().as_bytes())?,
         (None, None) => Vec::new(),
     };
-    let BatchHead { seq, origin, counts, timings } = head;
-    Ok(Batch { seq, origin, counts, timings, records })
+    let BatchHead { seq, origin, counts, timings, recipient } = head;
+    Ok(Batch { seq, origin, counts, timings, recipient, records })
 }
 
 fn inflate(packed: &str) -> Result<Vec<u8>, Failure> {
@@ -369,15 +434,13 @@ mod tests {
     fn message(task: Task) -> Message {
         Message {
             envelope: Envelope {
-                v: VERSION,
-                tenant: Tenant::new("acme").unwrap(),
-                integration: Name::new("incidents-in").unwrap(),
-                definition: Digest::of(&[b"x"]),
-                run: RunId::new("r1"),
-                token: 1,
-                trace: "t".into(),
-                failures: 0,
-                not_before: 0,
+                urgency: Urgency::High,
+                ..Envelope::new(
+                    Tenant::new("acme").unwrap(),
+                    Name::new("incidents-in").unwrap(),
+                    Digest::of(&[b"x"]),
+                    RunId::new("r1"),
+                )
             },
             task,
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, CursorState, Digest, Name, RunId, Timings};
+use crate::{Counts, CursorState, Digest, Name, RunId, Timings, definition::Urgency};
 
 /// The sync-log row of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,12 @@ pub struct Run {
     /// Fencing token of its lease.
     #[serde(default)]
     pub token: u64,
+    /// How urgent it is.
+    #[serde(default, skip_serializing_if = "Urgency::is_medium")]
+    pub urgency: Urgency,
+    /// It tells of a failure of the hub itself: when it fails too, nobody is told again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alert: bool,
     /// Which batches are accounted for.
     #[serde(default)]
     pub progress: Progress,
@@ -60,6 +66,37 @@ pub enum RunState {
     Partial,
     /// It could not go on; the cursor stays where it was.
     Failed,
+}
+
+impl Run {
+    /// Makes the row of a run that begins now.
+    pub fn new(
+        run: RunId,
+        integration: Name,
+        definition: Digest,
+        trigger: impl Into<String>,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            run,
+            integration,
+            definition,
+            trigger: trigger.into(),
+            full: false,
+            state: RunState::Running,
+            started_at: now_ms,
+            ended_at: None,
+            counts: Counts::default(),
+            timings: Timings::default(),
+            cursor_before: None,
+            cursor_after: None,
+            reason: None,
+            token: 0,
+            urgency: Urgency::Medium,
+            alert: false,
+            progress: Progress::default(),
+        }
+    }
 }
 
 impl RunState {
@@ -89,12 +126,18 @@ impl Progress {
         if seq < self.below || self.above.iter().any(|(from, to)| (*from..*to).contains(&seq)) {
             return false;
         }
-        self.above.push((seq, seq + 1));
+        self.cover(seq, 1);
+        true
+    }
+
+    /// Notes `span` numbers from `seq` on, whichever of them were noted before.
+    pub fn cover(&mut self, seq: u64, span: u64) {
+        self.above.push((seq.max(self.below), seq.saturating_add(span).max(self.below)));
         self.above.sort_unstable();
         let mut merged: Vec<(u64, u64)> = Vec::with_capacity(self.above.len());
-        for (from, to) in self.above.drain(..) {
+        for (from, to) in self.above.drain(..).filter(|(from, to)| from < to) {
             match merged.last_mut() {
-                Some(last) if last.1 == from => last.1 = to,
+                Some(last) if last.1 >= from => last.1 = last.1.max(to),
                 _ => merged.push((from, to)),
             }
         }
@@ -102,7 +145,6 @@ impl Progress {
             self.below = merged.remove(0).1;
         }
         self.above = merged;
-        true
     }
 
     /// Notes how many batches there are; `false` when that was known.
@@ -162,6 +204,19 @@ mod tests {
         assert!(progress.note(2));
         assert!(progress.is_complete());
         assert_eq!(progress.done(), (5, Some(5)));
+    }
+
+    #[test]
+    fn a_span_covers_what_was_noted_and_what_was_not() {
+        let mut progress = Progress::default();
+        progress.end(20);
+        progress.cover(10, 10);
+        assert!(progress.note(3));
+        progress.cover(0, 10);
+        assert!(progress.is_complete());
+        progress.cover(5, 5);
+        assert!(!progress.note(12));
+        assert_eq!(progress.done(), (20, Some(20)));
     }
 
     #[test]

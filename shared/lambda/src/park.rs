@@ -1,10 +1,12 @@
 //! Parks work that failed for good: payload kept, error-log row written, journal told.
 
 use ferrule_core::{
-    Batch, Counts, Digest, Failure, Message, Name, Note, RunId, Task, Tenant,
+    Batch, Counts, Digest, Envelope, Event, Failure, Message, Name, Note, Object, RunId, Task,
+    Tenant, Value,
     definition::{Integration, Then},
+    event,
 };
-use ferrule_store::{Affected, ErrorRow, ErrorState, Store, fresh};
+use ferrule_store::{Affected, ErrorRow, ErrorState, Posted, Store, fresh};
 use serde::Deserialize;
 
 /// Whose error log takes messages that name no tenant.
@@ -26,27 +28,26 @@ pub async fn park(
     let id = Digest::of(&[envelope.run.as_str().as_bytes(), stage.as_bytes(), text.as_bytes()]);
     let payload = format!("parked/{}/{id}.json", envelope.integration);
     store.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
+    let (code, now_ms) = (failure.code(), store.clock.now_ms());
     let row = ErrorRow {
         id: id.to_string(),
-        at: store.clock.now_ms(),
-        code: failure.code().to_owned(),
-        message: failure.to_string(),
-        integration: envelope.integration.clone(),
-        run: envelope.run.clone(),
-        definition: envelope.definition.clone(),
-        stage: stage.to_owned(),
         attempt: envelope.failures,
         record: affected(&message.task),
         trace: chain(failure, envelope.failures),
         payload: Some(payload),
         state: ErrorState::Parked,
+        ..ErrorRow::of(envelope, stage, code, failure.to_string(), now_ms)
     };
+    if !envelope.alert {
+        store.tell(&envelope.tenant, &Posted::one(parked_event(&row))).await?;
+    }
     store.log_errors(&envelope.tenant, &[row]).await?;
     let gives_up = integration
         .and_then(|integration| integration.retry.as_ref())
         .is_some_and(|retry| retry.then == Then::Fail);
     let fails_run = gives_up || failure.fails_run();
-    match note(&message.task, failure, fails_run) {
+    let room = integration.map_or(1, Integration::batch_room);
+    match note(&message.task, failure, fails_run, room) {
         Some(note) => store.send_task("journal", &fresh(envelope), Task::Note(note)).await,
         None => Ok(()),
     }
@@ -67,22 +68,19 @@ pub async fn park_text(
     let id = Digest::of(&[stage.as_bytes(), body.as_bytes()]);
     let payload = format!("parked/{stage}/{id}.txt");
     store.payloads.put(&tenant, &payload, body.as_bytes().to_vec()).await?;
+    let run = head.run.unwrap_or_else(|| RunId::new(""));
+    let envelope = Envelope::new(tenant, integration, Digest::of(&[]), run);
+    let (code, now_ms) = (failure.code(), store.clock.now_ms());
     let row = ErrorRow {
         id: id.to_string(),
-        at: store.clock.now_ms(),
-        code: failure.code().to_owned(),
-        message: failure.to_string(),
-        integration,
-        run: head.run.unwrap_or_else(|| RunId::new("")),
-        definition: Digest::of(&[]),
-        stage: stage.to_owned(),
-        attempt: 1,
         record: Affected { origin: format!("queue {stage}"), count: 1, ..Affected::default() },
         trace: chain(failure, 1),
         payload: Some(payload),
         state: ErrorState::Parked,
+        ..ErrorRow::of(&envelope, stage, code, failure.to_string(), now_ms)
     };
-    store.log_errors(&tenant, &[row]).await
+    store.tell(&envelope.tenant, &Posted::one(parked_event(&row))).await?;
+    store.log_errors(&envelope.tenant, &[row]).await
 }
 
 /// Whatever of an envelope can still be read.
@@ -106,18 +104,23 @@ impl Head {
 
 fn affected(task: &Task) -> Affected {
     match task {
-        Task::Transform(batch) | Task::Load(batch) => Affected {
-            origin: batch.origin.clone(),
-            line: batch.records.first().map_or(0, |record| record.line),
-            key: batch.records.first().and_then(|record| record.key.clone()),
-            count: batch.records.len() as u64,
-            excerpt: excerpt_of(batch),
-        },
+        Task::Transform(batch) | Task::Load(batch) | Task::Events(batch) | Task::Fold(batch) => {
+            Affected {
+                origin: batch.origin.clone(),
+                line: batch.records.first().map_or(0, |record| record.line),
+                key: batch.records.first().and_then(|record| record.key.clone()),
+                count: batch.records.len() as u64,
+                excerpt: excerpt_of(batch),
+            }
+        }
         Task::Extract(page) => Affected {
             origin: format!("page {}", page.number),
             excerpt: ferrule_core::excerpt(&page.position),
             ..Affected::default()
         },
+        Task::Flush(flush) => {
+            Affected { origin: format!("digest {}", flush.digest), ..Affected::default() }
+        }
         Task::Note(_) | Task::Check(_) => Affected::default(),
     }
 }
@@ -130,13 +133,16 @@ fn chain(failure: &Failure, attempts: u32) -> Vec<String> {
     vec![failure.to_string(), format!("given up after {attempts} attempts")]
 }
 
-fn note(task: &Task, failure: &Failure, fails_run: bool) -> Option<Note> {
+fn note(task: &Task, failure: &Failure, fails_run: bool, room: u64) -> Option<Note> {
     match task {
         Task::Transform(batch) | Task::Load(batch) => {
             let mut counts = batch.counts;
             counts += Counts { parked: batch.records.len() as u64, ..Counts::default() };
+            // A batch that has not come to its recipients yet stands for all of their parts.
+            let is_whole = batch.recipient.is_none() && room > 1;
             Some(Note::Batch {
                 seq: batch.seq,
+                others: if is_whole { vec![(batch.seq, room)] } else { Vec::new() },
                 counts,
                 timings: batch.timings,
                 failed: fails_run.then(|| failure.to_string()),
@@ -145,6 +151,24 @@ fn note(task: &Task, failure: &Failure, fails_run: bool) -> Option<Note> {
         Task::Extract(_) => {
             Some(Note::Failed { code: failure.code().to_owned(), message: failure.to_string() })
         }
-        Task::Note(_) | Task::Check(_) => None,
+        Task::Note(_) | Task::Check(_) | Task::Events(_) | Task::Fold(_) | Task::Flush(_) => None,
+    }
+}
+
+fn parked_event(row: &ErrorRow) -> Event {
+    let mut data = Object::new();
+    data.insert("integration", Value::from(row.integration.as_str()));
+    data.insert("run", Value::from(row.run.as_str()));
+    data.insert("error", Value::from(row.id.as_str()));
+    data.insert("code", Value::from(row.code.as_str()));
+    data.insert("message", Value::from(row.message.as_str()));
+    data.insert("stage", Value::from(row.stage.as_str()));
+    data.insert("records", Value::from(i64::try_from(row.record.count).unwrap_or(i64::MAX)));
+    Event {
+        id: format!("parked-{}", row.id),
+        kind: event::ERRORS_PARKED.into(),
+        at: row.at,
+        subject: row.integration.to_string(),
+        data,
     }
 }

@@ -32,6 +32,16 @@ pub trait Stage: Send + Sync + 'static {
     fn remaining(&self, message: Message) -> impl Future<Output = Result<Message, Failure>> + Send {
         async { Ok(message) }
     }
+
+    /// Does what follows when a message has failed for good, before it is parked: whoever stands in
+    /// is told. May come twice.
+    fn given_up(
+        &self,
+        _: &Message,
+        _: &Failure,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// What became of one delivery.
@@ -130,6 +140,7 @@ impl<S: Stage> Runner<S> {
                 error!(code, %failure, attempt = failures, "parked");
                 message.envelope.failures = failures;
                 let message = self.stage.remaining(message).await?;
+                self.stage.given_up(&message, &failure).await?;
                 let integration = self.definitions.of(&message.envelope).await.ok();
                 park(&self.store, self.stage.name(), integration.as_deref(), &message, &failure)
                     .await

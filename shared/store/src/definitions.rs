@@ -6,7 +6,7 @@ use ferrule_core::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Item, Query, Store, Table, When, Written};
+use crate::{Item, Query, Store, Table, When, Write, listeners::listens};
 
 /// Partition of the pointers that `schedule` reads.
 const SCHEDULES: &str = "schedules";
@@ -111,9 +111,10 @@ impl Store {
         let name = &integration.metadata.name;
         let old = Item::new(tenant.as_str(), format!("definition#{hash}"), integration)?;
         self.tables.put(Table::Registry, old, When::Always).await?;
-        let written = self
-            .put_definition(tenant, DefinitionKind::Integration, name, integration, &hash, when)
-            .await?;
+        let kind = DefinitionKind::Integration;
+        let listens = Some(listens(integration));
+        let written =
+            self.put_definition(tenant, kind, name, (integration, &hash), when, listens).await?;
         if written.is_ok() {
             self.point_schedule(tenant, integration).await?;
         }
@@ -129,7 +130,8 @@ impl Store {
     ) -> Result<Result<Stored<()>, Option<u64>>, Failure> {
         let hash = hash_of(connection)?;
         let name = &connection.metadata.name;
-        self.put_definition(tenant, DefinitionKind::Connection, name, connection, &hash, when).await
+        let kind = DefinitionKind::Connection;
+        self.put_definition(tenant, kind, name, (connection, &hash), when, None).await
     }
 
     /// Removes a definition; `false` when it is not there (or not at this revision).
@@ -144,7 +146,17 @@ impl Store {
         if self.tables.get(Table::Registry, pk, &sk).await?.is_none() {
             return Ok(false);
         }
-        let is_deleted = self.tables.delete(Table::Registry, pk, &sk, when).await?.is_done();
+        let listening = match kind {
+            DefinitionKind::Integration => self.listening(tenant, name, None).await?,
+            DefinitionKind::Connection => None,
+        };
+        let is_deleted = match listening {
+            Some(listening) => {
+                let delete = Write::Delete(Table::Registry, pk.into(), sk, when);
+                self.tables.transact(vec![delete, listening]).await?
+            }
+            None => self.tables.delete(Table::Registry, pk, &sk, when).await?.is_done(),
+        };
         if is_deleted && kind == DefinitionKind::Integration {
             let pointer = schedule_key(tenant, name);
             self.tables.delete(Table::Registry, SCHEDULES, &pointer, When::Always).await?;
@@ -200,9 +212,9 @@ impl Store {
         tenant: &Tenant,
         kind: DefinitionKind,
         name: &Name,
-        definition: &impl Serialize,
-        hash: &Digest,
+        (definition, hash): (&impl Serialize, &Digest),
         when: When,
+        listens: Option<bool>,
     ) -> Result<Result<Stored<()>, Option<u64>>, Failure> {
         let definition = Value::of(definition).map_err(|e| Failure::invalid(e.to_string()))?;
         let body = Body { hash: hash.clone(), definition };
@@ -221,7 +233,20 @@ impl Store {
             let mut row = Item::new(tenant.as_str(), &sk, &body)?;
             row.rev = 1;
             let condition = rev.map_or(When::Absent, When::Rev);
-            if let Written::Done = self.tables.put(Table::Registry, row, condition).await? {
+            let listening = match listens {
+                Some(listens) => self.listening(tenant, name, listens.then_some(hash)).await?,
+                None => None,
+            };
+            let is_done = match listening {
+                Some(listening) => {
+                    // In a transaction the row's next revision is ours to write.
+                    row.rev = rev.map_or(1, |rev| rev + 1);
+                    let write = Write::Put(Table::Registry, row, condition);
+                    self.tables.transact(vec![write, listening]).await?
+                }
+                None => self.tables.put(Table::Registry, row, condition).await?.is_done(),
+            };
+            if is_done {
                 let rev = rev.map_or(1, |rev| rev + 1);
                 return Ok(Ok(Stored { definition: (), hash: hash.clone(), rev }));
             }

@@ -1,9 +1,14 @@
-//! Webhook deliveries: each becomes one run, however often the sender repeats it.
+//! Deliveries by webhooks and events: each becomes one run, however often it is repeated.
 
-use ferrule_core::{Digest, Failure, Name, Run, RunId, Tenant};
+use std::time::Duration;
+
+use ferrule_core::{
+    Batch, Counts, Digest, Failure, Message, Name, Progress, Record, Run, RunId, Task, Tenant,
+    definition::{Integration, Urgency},
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Store, Table, When, Write, runs::run_row};
+use crate::{Item, Store, Table, When, Write, envelope_of, runs::run_row};
 
 /// One attempt of a sender to tell us something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +29,24 @@ pub enum Claim {
     /// It came before as this run, and the process died before the message was surely sent.
     Unsent(RunId),
 }
+
+/// Records that somebody brought, on their way into an integration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// What brought them: `webhook`, `config_change`, `event`.
+    pub trigger: &'static str,
+    /// How urgent they are.
+    pub urgency: Urgency,
+    /// They tell of a failure of the hub itself.
+    pub alert: bool,
+    /// Where they come from, for the error log.
+    pub origin: String,
+    /// The records; one batch.
+    pub records: Vec<Record>,
+}
+
+/// A delivery is recognised this long.
+const REMEMBER_SECS: i64 = 72 * 3600;
 
 #[derive(Serialize, Deserialize)]
 struct Received {
@@ -69,6 +92,53 @@ impl Store {
             Received { run, sent: true } => Claim::Repeat(run),
             Received { run, sent: false } => Claim::Unsent(run),
         })
+    }
+
+    /// Starts the run of a delivery once; a repeat gets the same run.
+    ///
+    /// Claim, send, note as sent: a process that dies on the way leaves a claim that is not sent,
+    /// and whoever brought it, who got no answer, repeats.
+    pub async fn deliver(
+        &self,
+        tenant: &Tenant,
+        (integration, hash): (&Integration, &Digest),
+        id: Digest,
+        arrival: Arrival,
+    ) -> Result<RunId, Failure> {
+        let name = &integration.metadata.name;
+        let delivery = Delivery { integration: name.clone(), id };
+        let expires = self.clock.now_secs() + REMEMBER_SECS;
+        let mut run = self.run_of(integration, hash, &arrival);
+        match self.claim_delivery(tenant, &delivery, &run, expires).await? {
+            Claim::New => {}
+            Claim::Repeat(run) => return Ok(run),
+            Claim::Unsent(started) => match self.run(tenant, &started).await? {
+                Some(started) if started.state.is_over() => return Ok(started.run),
+                Some(started) => run = started,
+                None => run.run = started,
+            },
+        }
+        let Arrival { origin, records, .. } = arrival;
+        let batch = Batch { origin, records, ..Batch::default() };
+        let message = Message { envelope: envelope_of(tenant, &run), task: Task::Transform(batch) };
+        self.send("transform", &[message], Duration::ZERO).await?;
+        self.delivery_is_sent(tenant, &delivery, &run.run, expires).await?;
+        Ok(run.run)
+    }
+
+    /// Makes the run of one delivery: one batch, no lease.
+    fn run_of(&self, integration: &Integration, hash: &Digest, arrival: &Arrival) -> Run {
+        let id = RunId::new(uuid::Uuid::now_v7().simple().to_string());
+        let name = integration.metadata.name.clone();
+        let mut progress = Progress::default();
+        progress.end(integration.batch_room());
+        Run {
+            counts: Counts { read: arrival.records.len() as u64, ..Counts::default() },
+            urgency: arrival.urgency,
+            alert: arrival.alert,
+            progress,
+            ..Run::new(id, name, hash.clone(), arrival.trigger, self.clock.now_ms())
+        }
     }
 
     /// Notes that the message of a delivery is on its queue.

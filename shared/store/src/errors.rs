@@ -3,7 +3,7 @@
 //! Ids are derived from what went wrong, so that the same broken row found by every run is one row
 //! that was last seen now, not a thousand.
 
-use ferrule_core::{Digest, Failure, Name, RunId, Tenant};
+use ferrule_core::{Digest, Envelope, Failure, Name, RunId, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::{Item, Query, Start, Store, Table};
@@ -39,6 +39,28 @@ pub struct ErrorRow {
     pub payload: Option<String>,
     /// What has been done about it.
     pub state: ErrorState,
+}
+
+impl ErrorRow {
+    /// Says what went wrong at `stage` with the work that `envelope` is about. The id, what is
+    /// affected and the causes are the caller's to add.
+    pub fn of(envelope: &Envelope, stage: &str, code: &str, message: String, now_ms: i64) -> Self {
+        Self {
+            id: String::new(),
+            at: now_ms,
+            code: code.to_owned(),
+            message,
+            integration: envelope.integration.clone(),
+            run: envelope.run.clone(),
+            definition: envelope.definition.clone(),
+            stage: stage.to_owned(),
+            attempt: envelope.failures + 1,
+            record: Affected::default(),
+            trace: Vec::new(),
+            payload: None,
+            state: ErrorState::Open,
+        }
+    }
 }
 
 /// What an error is about.

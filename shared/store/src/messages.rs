@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use ferrule_core::{Digest, Envelope, Failure, Message, Task};
+use ferrule_core::{Digest, Envelope, Failure, Message, Task, definition::Urgency};
 use serde::{Deserialize, Serialize};
 
 use crate::{Outgoing, Payloads, Store};
 
 /// Beyond this, the text goes to the payload bucket and the queue gets a pointer.
 const SPILL_BYTES: usize = 900 * 1024;
+
+/// What follows the name of a function in the name of its queue for urgent messages.
+pub const URGENT: &str = "-urgent";
+
+/// The function that has one queue: nobody waits for the journal.
+const LANELESS: &str = "journal";
 
 /// What stands on the queue in place of a message that is too big.
 #[derive(Serialize, Deserialize)]
@@ -19,18 +25,24 @@ struct Pointer {
 }
 
 impl Store {
-    /// Sends messages to the queue of `function`, not before `delay` has passed.
+    /// Sends messages to the queue of `function`, not before `delay` has passed. Urgent ones go to
+    /// its urgent queue.
     pub async fn send(
         &self,
         function: &str,
         messages: &[Message],
         delay: Duration,
     ) -> Result<(), Failure> {
-        let mut out = Vec::with_capacity(messages.len());
+        let (mut urgent, mut rest) = (Vec::new(), Vec::new());
         for message in messages {
-            out.push(Outgoing { body: self.text_of(message).await?, delay });
+            let is_urgent = message.envelope.urgency == Urgency::High && function != LANELESS;
+            let lane = if is_urgent { &mut urgent } else { &mut rest };
+            lane.push(Outgoing { body: self.text_of(message).await?, delay });
         }
-        self.queues.send(function, out).await
+        if !urgent.is_empty() {
+            self.queues.send(&format!("{function}{URGENT}"), urgent).await?;
+        }
+        if rest.is_empty() { Ok(()) } else { self.queues.send(function, rest).await }
     }
 
     /// Sends one task at once, under `envelope` with a clean slate of failures.
@@ -92,5 +104,5 @@ impl Store {
 
 /// Returns the envelope as a new task starts with it: no failures, no waiting.
 pub fn fresh(envelope: &Envelope) -> Envelope {
-    Envelope { failures: 0, not_before: 0, ..envelope.clone() }
+    Envelope { failures: 0, not_before: 0, replayed: false, ..envelope.clone() }
 }

@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Checkpoint, Counts, CursorState, Digest, Envelope, Failure, Name, Note, Page, Progress, Run,
-    RunId, RunState, Task, Tenant, Timings, VERSION,
+    Checkpoint, CursorState, Digest, Envelope, Event, Failure, Name, Note, Object, Page, Run,
+    RunId, RunState, Task, Tenant, Value,
     definition::{Integration, Source},
+    event,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Query, Start, Store, Table, When, Write, Written};
+use crate::{Item, Posted, Query, Start, Store, Table, When, Write, Written, outbox::post};
 
 /// A run without news for this long has lost its lease.
 const LEASE: Duration = Duration::from_hours(2);
@@ -123,21 +124,10 @@ impl Store {
         let token = self.take_lease(tenant, name, &id).await?;
         let standing = self.standing(tenant, name).await?;
         let run = Run {
-            run: id,
-            integration: name.clone(),
-            definition: hash.clone(),
-            trigger: trigger.to_owned(),
             full,
-            state: RunState::Running,
-            started_at: self.clock.now_ms(),
-            ended_at: None,
-            counts: Counts::default(),
-            timings: Timings::default(),
-            cursor_before: standing.cursor.and_then(|c| c.high).map(|high| high.to_string()),
-            cursor_after: None,
-            reason: None,
             token,
-            progress: Progress::default(),
+            cursor_before: standing.cursor.and_then(|c| c.high).map(|high| high.to_string()),
+            ..Run::new(id, name.clone(), hash.clone(), trigger, self.clock.now_ms())
         };
         self.tables.put(Table::SyncLog, run_row(tenant, &run)?, When::Absent).await?;
         Ok(run)
@@ -302,10 +292,11 @@ impl Store {
             run.reason = Some("the run lost its lease: its cursor is not committed".into());
         }
         writes.push(Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev)));
+        writes.extend(failure_told(tenant, run)?);
         self.tables.transact(writes).await
     }
 
-    /// Closes a run that a webhook brought: it has no lease and no cursor, and there may be many.
+    /// Closes a run that an event brought: it has no lease and no cursor, and there may be many.
     async fn close_event_run(
         &self,
         tenant: &Tenant,
@@ -321,8 +312,9 @@ impl Store {
             let row = Item::new(tenant.as_str(), standing_key(&run.integration), &standing)?;
             self.tables.put(Table::State, row, When::Always).await?;
         }
-        let row = run_row(tenant, run)?;
-        Ok(self.tables.put(Table::SyncLog, row, When::Rev(rev)).await?.is_done())
+        let mut writes = vec![Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev))];
+        writes.extend(failure_told(tenant, run)?);
+        self.tables.transact(writes).await
     }
 
     /// Holds the lease on while news comes in; at most one write a quarter of its length.
@@ -360,17 +352,33 @@ impl Store {
 
 /// Returns the envelope under which the tasks of a run travel.
 pub fn envelope_of(tenant: &Tenant, run: &Run) -> Envelope {
+    let (integration, definition) = (run.integration.clone(), run.definition.clone());
     Envelope {
-        v: VERSION,
-        tenant: tenant.clone(),
-        integration: run.integration.clone(),
-        definition: run.definition.clone(),
-        run: run.run.clone(),
         token: run.token,
-        trace: run.run.to_string(),
-        failures: 0,
-        not_before: 0,
+        urgency: run.urgency,
+        alert: run.alert,
+        ..Envelope::new(tenant.clone(), integration, definition, run.run.clone())
     }
+}
+
+/// A run that fails is an event, written together with its end.
+fn failure_told(tenant: &Tenant, run: &Run) -> Result<Option<Write>, Failure> {
+    if run.state != RunState::Failed || run.alert {
+        return Ok(None);
+    }
+    let mut data = Object::new();
+    data.insert("integration", Value::from(run.integration.as_str()));
+    data.insert("run", Value::from(run.run.as_str()));
+    data.insert("trigger", Value::from(run.trigger.as_str()));
+    data.insert("reason", run.reason.as_deref().map_or(Value::Null, Value::from));
+    let event = Event {
+        id: format!("run-failed-{}", run.run),
+        kind: event::RUN_FAILED.into(),
+        at: run.ended_at.unwrap_or(run.started_at),
+        subject: run.integration.to_string(),
+        data,
+    };
+    post(tenant, &Posted::one(event)).map(Some)
 }
 
 pub(crate) fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
@@ -383,8 +391,11 @@ pub(crate) fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
 fn apply(run: &mut Run, notes: &[Note]) {
     for note in notes {
         match note {
-            Note::Batch { seq, counts, timings, failed } => {
+            Note::Batch { seq, others, counts, timings, failed } => {
                 if run.progress.note(*seq) {
+                    for (from, span) in others {
+                        run.progress.cover(*from, *span);
+                    }
                     run.counts += *counts;
                     run.timings += *timings;
                     if let Some(reason) = failed {

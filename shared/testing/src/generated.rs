@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path};
 
-use ferrule_connector::Connector;
+use ferrule_connector::{Connector, Role};
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
@@ -16,16 +16,24 @@ const MAX_DEPTH: usize = 4;
 ///
 /// With `UPDATE=1` in the environment both are written instead.
 pub fn generated<C: Connector>() {
-    let parts = [
-        ("settings", "Settings", schema_for!(C::Settings)),
-        ("source", "Source", schema_for!(C::Source)),
-        ("target", "Target", schema_for!(C::Target)),
-    ];
+    let can = |role: Role| C::ROLES.contains(&role);
+    let target = || Value::from(schema_for!(C::Target));
+    let mut parts = vec![("settings", "Settings", Value::from(schema_for!(C::Settings)))];
+    if can(Role::Source) {
+        parts.push(("source", "Source", Value::from(schema_for!(C::Source))));
+    }
+    if can(Role::Target) {
+        parts.push(("target", "Target", target()));
+    }
+    if can(Role::Notify) {
+        parts.push(("notify", "Notify", target()));
+    }
     let mut schema = Map::new();
     let mut tables = String::new();
     for (key, title, part) in parts {
-        let part = Value::from(part);
-        tables.push_str(&format!("\n### {title}\n\n{}", table(&part)));
+        if !(key == "notify" && can(Role::Target)) {
+            tables.push_str(&format!("\n### {title}\n\n{}", table(&part)));
+        }
         schema.insert(key.to_owned(), part);
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").join(C::NAME);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ferrule_connector::{
-    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Record, Value,
+    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Record, Role, Value,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -81,6 +81,7 @@ pub(crate) struct Numbers(pub(crate) World);
 
 impl Connector for Numbers {
     const NAME: &'static str = "numbers";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     type Settings = Nothing;
     type Secret = Nothing;
     type Source = Nothing;
@@ -116,6 +117,7 @@ pub(crate) struct Ledger(pub(crate) World);
 
 impl Connector for Ledger {
     const NAME: &'static str = "ledger";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     type Settings = Nothing;
     type Secret = Nothing;
     type Source = Nothing;

@@ -155,7 +155,8 @@ impl Run {
 
     /// Returns the hub table to show.
     fn table(&self, integration: &Integration) -> Result<Option<Name>, Fault> {
-        let written = integration.output.settings.get("table").and_then(Value::as_str);
+        let to = integration.output.destination();
+        let written = to.and_then(|to| to.settings.get("table")).and_then(Value::as_str);
         let table = self.table.as_deref().or(written);
         let table = table.map(Name::new).transpose();
         table.map_err(|error| Fault::Invalid(error.to_string()))

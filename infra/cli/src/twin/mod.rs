@@ -151,7 +151,10 @@ impl Twin {
         let source = integration.source.as_ref().ok_or_else(|| {
             Failure::invalid(format!("integration {name} has no source: its trigger starts it"))
         })?;
-        let target = self.connector(&integration.output.connection).await?;
+        let to = integration.output.destination().ok_or_else(|| {
+            Failure::invalid(format!("integration {name} tells people: `ferrule up` runs that too"))
+        })?;
+        let target = self.connector(&to.connection).await?;
         let source = self.connector(&source.connection).await?;
         let mut order = vec!["journal", target, "transform", source];
         if source == target {

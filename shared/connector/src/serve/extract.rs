@@ -11,7 +11,7 @@ use ferrule_core::{
     Selector, Task, Value, cut,
     definition::{Cursor, Integration, Source},
 };
-use ferrule_store::{Affected, ErrorRow, ErrorState, fresh};
+use ferrule_store::{Affected, ErrorRow, fresh};
 
 use super::{Handler, ready::typed};
 use crate::{Connector, Extract, Fetched, Rejected};
@@ -159,7 +159,7 @@ impl<C: Connector> Handler<C> {
         for records in cut(records, most) {
             let batch =
                 Batch { seq: next.next_seq, origin: origin.clone(), records, ..Batch::default() };
-            next.next_seq += 1;
+            next.next_seq += integration.batch_room();
             messages.push(Message { envelope: fresh(envelope), task: Task::Transform(batch) });
         }
         if messages.is_empty() {
@@ -200,16 +200,9 @@ impl<C: Connector> Handler<C> {
             rejected.raw.as_bytes(),
         ]);
         let raw = Value::from(rejected.raw);
+        let (code, message) = (rejected.code, rejected.message);
         ErrorRow {
             id: id.to_string(),
-            at: self.store.clock.now_ms(),
-            code: rejected.code.to_owned(),
-            message: rejected.message,
-            integration: envelope.integration.clone(),
-            run: envelope.run.clone(),
-            definition: envelope.definition.clone(),
-            stage: "extract".into(),
-            attempt: envelope.failures + 1,
             record: Affected {
                 origin: origin.to_owned(),
                 line: rejected.line,
@@ -218,8 +211,7 @@ impl<C: Connector> Handler<C> {
                 excerpt: ferrule_core::excerpt(&raw),
             },
             trace: vec![format!("read from {origin}")],
-            payload: None,
-            state: ErrorState::Open,
+            ..ErrorRow::of(envelope, "extract", code, message, self.store.clock.now_ms())
         }
     }
 }

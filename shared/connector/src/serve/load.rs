@@ -6,9 +6,10 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{
-    Batch, Counts, Digest, Envelope, Failure, Message, Note, Task, definition::Integration,
+    Batch, Counts, Digest, Envelope, Failure, Message, Note, Task,
+    definition::{Destination, Integration},
 };
-use ferrule_store::{Affected, ErrorRow, ErrorState, Item, Table, When, Written};
+use ferrule_store::{Affected, ErrorRow, Item, Table, When, Written};
 use serde::{Deserialize, Serialize};
 
 use super::{Handler, ready::typed};
@@ -49,7 +50,8 @@ impl<C: Connector> Handler<C> {
         time_left: Duration,
     ) -> Result<(), Failure> {
         let integration = self.definitions.of(envelope).await?;
-        let name = &integration.output.connection;
+        let to = destination_of(&integration)?;
+        let name = &to.connection;
         let started = Instant::now();
         self.breaker_lets_pass(&envelope.tenant, name).await?;
         let mut held = if C::IDEMPOTENT {
@@ -61,7 +63,7 @@ impl<C: Connector> Handler<C> {
         let outcome = if held.claim.finished {
             Ok(())
         } else {
-            self.write(envelope, &integration, batch, &mut done, time_left).await
+            self.write(envelope, (&integration, to), batch, &mut done, time_left).await
         };
         if let Err(failure) = outcome {
             let failure = self.keep(envelope, batch, &mut held, &done, failure).await?;
@@ -81,12 +83,11 @@ impl<C: Connector> Handler<C> {
     async fn write(
         &self,
         envelope: &Envelope,
-        integration: &Integration,
+        (integration, output): (&Integration, &Destination),
         batch: &Batch,
         done: &mut [Option<Disposition>],
         time_left: Duration,
     ) -> Result<(), Failure> {
-        let output = &integration.output;
         let ready =
             self.ready(&envelope.tenant, &output.connection, integration.limits.as_ref()).await?;
         let target = typed(&output.settings, "output")?;
@@ -219,7 +220,8 @@ impl<C: Connector> Handler<C> {
         all += counts(done);
         let mut timings = batch.timings;
         timings.load_ms += u64::try_from(took.as_millis()).unwrap_or(0);
-        let note = Note::Batch { seq: batch.seq, counts: all, timings, failed: None };
+        let others = Vec::new();
+        let note = Note::Batch { seq: batch.seq, others, counts: all, timings, failed: None };
         self.store.send_task("journal", envelope, Task::Note(note)).await
     }
 
@@ -238,16 +240,9 @@ impl<C: Connector> Handler<C> {
             let raw = record.value.to_string();
             let parts = [envelope.integration.as_str(), "load", code, &batch.origin, &raw];
             let id = Digest::of(&parts.map(str::as_bytes));
+            let now_ms = self.store.clock.now_ms();
             rows.push(ErrorRow {
                 id: id.to_string(),
-                at: self.store.clock.now_ms(),
-                code: code.clone(),
-                message: message.clone(),
-                integration: envelope.integration.clone(),
-                run: envelope.run.clone(),
-                definition: envelope.definition.clone(),
-                stage: "load".into(),
-                attempt: envelope.failures + 1,
                 record: Affected {
                     origin: batch.origin.clone(),
                     line: record.line,
@@ -256,12 +251,18 @@ impl<C: Connector> Handler<C> {
                     excerpt: ferrule_core::excerpt(&record.value),
                 },
                 trace: vec![format!("{} refused the record", C::NAME)],
-                payload: None,
-                state: ErrorState::Open,
+                ..ErrorRow::of(envelope, "load", code, message.clone(), now_ms)
             });
         }
         self.store.log_errors(&envelope.tenant, &rows).await
     }
+}
+
+fn destination_of(integration: &Integration) -> Result<&Destination, Failure> {
+    integration.output.destination().ok_or_else(|| {
+        let name = &integration.metadata.name;
+        Failure::coded("DEFINITION", format!("integration {name} has no target to write into"))
+    })
 }
 
 fn claim_key(envelope: &Envelope, batch: &Batch) -> (String, String) {

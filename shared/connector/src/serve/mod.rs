@@ -44,7 +44,11 @@ impl<C: Connector> Stage for Handler<C> {
             Task::Extract(page) => self.extract(&envelope, &page, time_left).await,
             Task::Load(batch) => self.load(&envelope, &batch, time_left).await,
             Task::Check(check) => self.check(&envelope, &check, time_left).await,
-            Task::Transform(_) | Task::Note(_) => {
+            Task::Transform(_)
+            | Task::Note(_)
+            | Task::Events(_)
+            | Task::Fold(_)
+            | Task::Flush(_) => {
                 Err(Failure::coded("TASK", format!("{} takes no such task", C::NAME)))
             }
         }

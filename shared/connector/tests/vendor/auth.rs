@@ -9,7 +9,7 @@ use std::{
 };
 
 use ferrule_connector::{
-    Answer, Connector, Context, Failure, Health, Http, HttpOptions, Name, Store, Tenant,
+    Answer, Connector, Context, Failure, Health, Http, HttpOptions, Name, Role, Store, Tenant,
     auth::{Auth, Scheme},
 };
 use ferrule_core::Object;
@@ -22,6 +22,7 @@ struct Fake;
 
 impl Connector for Fake {
     const NAME: &'static str = "fake";
+    const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     type Settings = Object;
     type Secret = Object;
     type Source = Object;

@@ -1,23 +1,18 @@
 //! Queue messages with batches of records, before and after the engine.
 
 use ferrule_core::{
-    Batch, Digest, Envelope, Message, Name, Record, RunId, Task, Tenant, VERSION, cut,
+    Batch, Digest, Envelope, Message, Name, Record, RunId, Task, Tenant, cut,
     engine::{Engine, Verdict},
     json,
 };
 
 fn message(task: Task) -> Message {
-    let envelope = Envelope {
-        v: VERSION,
-        tenant: Tenant::new("acme").expect("it is a name"),
-        integration: Name::new("customers").expect("it is a name"),
-        definition: Digest::of(&[b"definition"]),
-        run: RunId::new("run"),
-        token: 1,
-        trace: "trace".into(),
-        failures: 0,
-        not_before: 0,
-    };
+    let envelope = Envelope::new(
+        Tenant::new("acme").expect("it is a name"),
+        Name::new("customers").expect("it is a name"),
+        Digest::of(&[b"definition"]),
+        RunId::new("run"),
+    );
     Message { envelope, task }
 }
 

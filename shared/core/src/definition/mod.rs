@@ -3,17 +3,29 @@
 //! The types are the schema: unknown keys are refused, and `ferrule schema` prints what they say.
 //! Settings that belong to a connector stay an [`Object`] here; the connector's own types read them.
 
+mod destination;
 mod limits;
 mod mapping;
+mod notify;
+mod output;
+mod recipients;
 mod source;
 mod trigger;
 
+pub use destination::{Destination, Mode};
+
 pub use limits::{Action, ErrorRule, Limits, Rate, Retry, StatusMatch, Then};
 pub use mapping::{Check, Column, Kind, Mapping, Rule};
+pub use notify::{Mention, Message, Notify, Once, QuietHours, Recipient, Window};
+pub use output::Output;
+pub use recipients::{Listed, ROOM, piece_seq};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use source::{Cursor, CursorKind, Mode, Output, Source};
-pub use trigger::{Expect, Missed, ScheduleTrigger, Trigger, WebhookTrigger};
+pub use source::{Cursor, CursorKind, Source};
+pub use trigger::{
+    ConfigChangeTrigger, EventTrigger, Expect, Missed, ScheduleTrigger, Trigger, Urgency,
+    WebhookTrigger,
+};
 
 use crate::{Name, Object, Value};
 
@@ -48,7 +60,7 @@ pub struct Integration {
     /// What starts a run. Without it, only a person or the API does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
-    /// Where records come from. Absent when the trigger brings them (a webhook).
+    /// Where records come from. Absent when the trigger brings them (a webhook, a change, an event).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// Column by column, what the target gets. Absent: records pass unchanged.
@@ -59,6 +71,10 @@ pub struct Integration {
     pub validate: Vec<Check>,
     /// Where records go.
     pub output: Output,
+    /// Whom to tell when this integration fails. Integrations with an `event` trigger hear of it
+    /// too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tell: Vec<Recipient>,
     /// What an answer of the source or target means; first match wins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorRule>,

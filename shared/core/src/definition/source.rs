@@ -1,4 +1,4 @@
-//! Where records come from and where they go. Keys that belong to a connector are kept for it.
+//! Where records come from. Keys that belong to a connector are kept for it.
 
 use std::fmt;
 
@@ -57,36 +57,6 @@ pub enum CursorKind {
     Text,
 }
 
-/// Where records go: a connection, a mode, and the connector's own keys.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Output {
-    /// The connection to write.
-    pub connection: Name,
-    /// What happens to a record that is already there.
-    pub mode: Mode,
-    /// Path of the field (of the mapped record) that names a record.
-    pub key: Option<String>,
-    /// Path (in the mapped record, else in the source record) of the version: older is dropped.
-    pub version: Option<String>,
-    /// The keys that the connector reads.
-    pub settings: Object,
-}
-
-/// What happens to a record that is already there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Insert it, or update the one with the same key.
-    #[default]
-    Upsert,
-    /// Add it, always.
-    Insert,
-    /// Update the one with the same key; refuse it when there is none.
-    Update,
-    /// Remove the one with the same key.
-    Delete,
-}
-
 /// Reads entry by entry, so that a problem keeps its path.
 impl<'de> Deserialize<'de> for Source {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -118,41 +88,7 @@ impl<'de> Deserialize<'de> for Source {
     }
 }
 
-impl<'de> Deserialize<'de> for Output {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
-
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Output;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with a connection")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Output, A::Error> {
-                let (mut connection, mut mode, mut settings) =
-                    (None, Mode::default(), Object::new());
-                let (mut name, mut version) = (None, None);
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "connection" => connection = Some(map.next_value()?),
-                        "mode" => mode = map.next_value()?,
-                        "key" => name = map.next_value()?,
-                        "version" => version = map.next_value()?,
-                        _ => settings.insert(key, map.next_value::<Value>()?),
-                    }
-                }
-                let connection =
-                    connection.ok_or_else(|| de::Error::missing_field("connection"))?;
-                Ok(Output { connection, mode, key: name, version, settings })
-            }
-        }
-
-        deserializer.deserialize_map(Keys)
-    }
-}
-
-fn put<E: serde::ser::Error>(
+pub(super) fn put<E: serde::ser::Error>(
     object: &mut Object,
     key: &'static str,
     thing: &impl Serialize,
@@ -176,20 +112,6 @@ impl Serialize for Source {
     }
 }
 
-impl Serialize for Output {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut all = Object::new();
-        put(&mut all, "connection", &self.connection)?;
-        put(&mut all, "mode", &self.mode)?;
-        put(&mut all, "key", &self.key)?;
-        put(&mut all, "version", &self.version)?;
-        for (key, value) in self.settings.iter() {
-            all.insert(key, value.clone());
-        }
-        all.serialize(serializer)
-    }
-}
-
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct SourceSchema {
@@ -199,20 +121,6 @@ struct SourceSchema {
     cursor: Option<Cursor>,
 }
 
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct OutputSchema {
-    /// The connection to write.
-    connection: Name,
-    /// What happens to a record that is already there.
-    #[serde(default)]
-    mode: Mode,
-    /// Path of the field (of the mapped record) that names a record.
-    key: Option<String>,
-    /// Path (in the mapped record, else in the source record) of the version: older is dropped.
-    version: Option<String>,
-}
-
 impl JsonSchema for Source {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Source".into()
@@ -220,15 +128,5 @@ impl JsonSchema for Source {
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         SourceSchema::json_schema(generator)
-    }
-}
-
-impl JsonSchema for Output {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Output".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        OutputSchema::json_schema(generator)
     }
 }

@@ -52,7 +52,8 @@ fn source_and_output_keep_what_belongs_to_the_connector() {
         r#"{"connection":"files","path":"a/*.csv","n":1.50}"#
     );
     let output: Output = read(r#"{"connection": "hub", "table": "t", "key": ".id"}"#).unwrap();
-    assert_eq!((output.mode, output.key.as_deref()), (Mode::Upsert, Some(".id")));
+    let to = output.destination().unwrap();
+    assert_eq!((to.mode, to.key.as_deref()), (Mode::Upsert, Some(".id")));
     let text = Value::of(&output).unwrap().to_string();
     assert_eq!(read::<Output>(&text).unwrap(), output);
     assert!(
@@ -68,4 +69,21 @@ fn a_problem_reads_as_one_line() {
     (problem.line, problem.column) = (3, 7);
     assert!(problem.to_string().starts_with("3:7: map.a: "));
     assert_eq!(Problem::new("", "x").suggest("zzz", ["lower"]).to_string(), "x");
+}
+
+#[test]
+fn recipients_are_written_as_they_were_read() {
+    let text = r#"{"notify":[{"connection":"chat","match":["*.database.*"],"urgency":["high"],"else":[{"connection":"mail","to":"ops@example.org"}],"batch":{"size":10,"window":"30s"},"useful_for":"15m","channel":"ops"}],"message":{"title":"${.key}"},"once_per":{"key":".key","for":"1h"}}"#;
+    let output: Output = read(text).unwrap();
+    assert_eq!(Value::of(&output).unwrap().to_string(), text);
+    assert!(output.destination().is_none());
+}
+
+#[test]
+fn what_belongs_to_a_target_does_not_go_with_notify_and_the_reverse() {
+    let error = read::<Output>(r#"{"notify":[],"table":"t"}"#).unwrap_err();
+    assert!(error.contains("table does not go with notify"), "{error}");
+    let error =
+        read::<Output>(r#"{"connection":"a","once_per":{"key":".","for":"1h"}}"#).unwrap_err();
+    assert!(error.contains("once_per belongs to notify"), "{error}");
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Document, schema_problem};
 use crate::{
     Object, Value,
-    definition::{Connection, Integration, Problem},
+    definition::{Connection, Integration, Output, Problem, Recipient},
 };
 
 /// What a connector understands: a JSON Schema for each place where its keys stand.
@@ -22,6 +22,9 @@ pub struct ConnectorSchema {
     /// Under `output` of an integration; absent when the connector cannot be written.
     #[serde(default)]
     pub target: Option<Value>,
+    /// Under an entry of `output.notify` or `tell`; absent when nobody can be told through it.
+    #[serde(default)]
+    pub notify: Option<Value>,
 }
 
 /// Which connectors and connections there are. What is not known is not checked.
@@ -123,13 +126,31 @@ impl Catalog {
     fn check_integration(&self, integration: &Integration) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(source) = &integration.source {
-            let role =
-                Role { at: "source", verb: "read from", of: |schema| schema.source.as_ref() };
+            let at = "source".to_owned();
+            let role = Role { at, verb: "read from", of: |schema| schema.source.as_ref() };
             problems.extend(self.check_role(&role, source.connection.as_str(), &source.settings));
         }
-        let output = &integration.output;
-        let role = Role { at: "output", verb: "write to", of: |schema| schema.target.as_ref() };
-        problems.extend(self.check_role(&role, output.connection.as_str(), &output.settings));
+        match &integration.output {
+            Output::Load(to) => {
+                let at = "output".to_owned();
+                let role = Role { at, verb: "write to", of: |schema| schema.target.as_ref() };
+                problems.extend(self.check_role(&role, to.connection.as_str(), &to.settings));
+            }
+            Output::Notify(notify) => problems.extend(self.check_told("output.notify", &notify.to)),
+        }
+        problems.extend(self.check_told("tell", &integration.tell));
+        problems
+    }
+
+    fn check_told(&self, at: &str, recipients: &[Recipient]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, recipient) in recipients.iter().enumerate() {
+            let at = format!("{at}[{index}]");
+            problems.extend(self.check_told(&format!("{at}.else"), &recipient.fallback));
+            let role = Role { at, verb: "tell", of: |schema| schema.notify.as_ref() };
+            let connection = recipient.connection.as_str();
+            problems.extend(self.check_role(&role, connection, &recipient.settings));
+        }
         problems
     }
 
@@ -153,7 +174,7 @@ impl Catalog {
                         format!("the connector {connector} of {connection} has nothing to {verb}");
                     return vec![Problem::new(at, message)];
                 };
-                fit(settings, Some(schema), role.at)
+                fit(settings, Some(schema), &role.at)
             }
         }
     }
@@ -161,7 +182,7 @@ impl Catalog {
 
 /// One side of an integration.
 struct Role {
-    at: &'static str,
+    at: String,
     verb: &'static str,
     of: fn(&ConnectorSchema) -> Option<&Value>,
 }

@@ -31,14 +31,14 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
     found.0
 }
 
-struct Found(Vec<Problem>);
+pub(super) struct Found(pub(super) Vec<Problem>);
 
 impl Found {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(Problem::new(path, message));
     }
 
-    fn check<T>(&mut self, path: impl Into<String>, outcome: Result<T, String>) {
+    pub(super) fn check<T>(&mut self, path: impl Into<String>, outcome: Result<T, String>) {
         if let Err(message) = outcome {
             self.add(path, message);
         }
@@ -48,19 +48,8 @@ impl Found {
         if let Err(problems) = Engine::compile(integration) {
             self.0.extend(problems);
         }
-        match (&integration.trigger, &integration.source) {
-            (Some(Trigger::Webhook(webhook)), source) => {
-                self.webhook(webhook);
-                if source.is_some() {
-                    self.add("source", "a webhook brings its records: leave source out");
-                }
-            }
-            (_, None) => self.add("", "the key source is missing; only a webhook does without"),
-            (_, Some(_)) => {}
-        }
-        if let Some(Trigger::Schedule(schedule)) = &integration.trigger {
-            self.schedule(schedule);
-        }
+        self.trigger(integration);
+        self.output(&integration.output, &integration.tell);
         if let Some(cursor) = integration.source.as_ref().and_then(|source| source.cursor.as_ref())
         {
             self.cursor(cursor);
@@ -81,6 +70,36 @@ impl Found {
             .is_some_and(|expect| expect.success_every.duration().is_zero())
         {
             self.add("expect.success_every", "write how long a silence may be, such as 1h");
+        }
+    }
+
+    fn trigger(&mut self, integration: &Integration) {
+        let brings = match &integration.trigger {
+            Some(Trigger::Webhook(webhook)) => {
+                self.webhook(webhook);
+                Some("a webhook brings its records")
+            }
+            Some(Trigger::ConfigChange(change)) => {
+                self.config_change(change);
+                Some("the change is the record")
+            }
+            Some(Trigger::Event(event)) => {
+                self.event(event);
+                Some("the event is the record")
+            }
+            Some(Trigger::Schedule(schedule)) => {
+                self.schedule(schedule);
+                None
+            }
+            None => None,
+        };
+        match (brings, &integration.source) {
+            (Some(brings), Some(_)) => self.add("source", format!("{brings}: leave source out")),
+            (None, None) => {
+                let does = "only a webhook, a config_change or an event does without";
+                self.add("", format!("the key source is missing; {does}"));
+            }
+            _ => {}
         }
     }
 

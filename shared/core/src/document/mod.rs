@@ -11,6 +11,7 @@ mod place;
 mod scalar;
 mod schema_problem;
 mod secret;
+mod told;
 mod tree;
 mod typed;
 

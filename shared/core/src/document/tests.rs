@@ -68,7 +68,10 @@ fn the_definition_of_the_design_reads_well() {
     let source = integration.source.unwrap();
     assert_eq!(source.settings.get("path").unwrap().as_str(), Some("incidents/*.csv"));
     assert_eq!(source.cursor.unwrap().kind, CursorKind::Datetime);
-    assert_eq!(integration.output.settings.get("table").unwrap().as_str(), Some("tickets"));
+    assert_eq!(
+        integration.output.destination().unwrap().settings.get("table").unwrap().as_str(),
+        Some("tickets")
+    );
     assert_eq!(integration.map.unwrap().keys().last().map(String::as_str), Some("weight"));
 }
 
@@ -324,4 +327,43 @@ proptest! {
             prop_assert!(problems.iter().all(|problem| !problem.message.is_empty()));
         }
     }
+}
+
+const ALERTS: &str = r#"
+apiVersion: ferrule/v1
+kind: Integration
+metadata: {name: watch}
+trigger: {config_change: {match: ["*.database.*", "!test.*"], urgency: high}}
+output:
+  notify:
+    - {connection: chat, batch: {size: 10, window: 30s}}
+  message: {title: "${.key} changed"}
+"#;
+
+#[test]
+fn an_integration_can_tell_people_about_changes() {
+    let Document::Integration(watch) = load(ALERTS, &Catalog::new()).unwrap().remove(0) else {
+        panic!("not an integration")
+    };
+    assert_eq!(watch.trigger.unwrap().urgency(), crate::definition::Urgency::High);
+}
+
+#[test]
+fn mistakes_in_what_is_told_are_found_at_their_place() {
+    for (wrong, right, place, says) in [
+        ("size: 10", "size: 0", "output.notify[0].batch.size", "1 to 100"),
+        ("window: 30s", "window: 2d", "output.notify[0].batch.window", "1s to 1d"),
+        ("${.key}", "${.key", "output.message.title", "not closed"),
+        ("[\"*.database.*\", ", "[", "trigger.config_change.match", "takes out"),
+    ] {
+        let problems = load(&ALERTS.replace(wrong, right), &Catalog::new()).unwrap_err();
+        assert_eq!(problems[0].path, place);
+        assert!(problems[0].message.contains(says), "{}", problems[0]);
+    }
+    let typo = ALERTS.replace(
+        "config_change: {match: [\"*.database.*\", \"!test.*\"]",
+        "event: {type: run.faild",
+    );
+    let problems = load(&typo, &Catalog::new()).unwrap_err();
+    assert_eq!(problems[0].suggestion.as_deref(), Some("run.failed"));
 }

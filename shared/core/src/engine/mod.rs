@@ -18,7 +18,7 @@ pub(crate) use time::{check_format, zone_of};
 
 use crate::{
     Number, Object, Value,
-    definition::{Integration, Problem},
+    definition::{Integration, Output, Problem},
     path::Path,
 };
 
@@ -78,8 +78,10 @@ impl Engine {
                 None
             })
         };
-        let key = path("output.key", &integration.output.key);
-        let version = path("output.version", &integration.output.version);
+        let (key, version) = match &integration.output {
+            Output::Load(to) => (path("output.key", &to.key), path("output.version", &to.version)),
+            Output::Notify(_) => (None, None),
+        };
         if problems.is_empty() { Ok(Self { columns, checks, key, version }) } else { Err(problems) }
     }
 

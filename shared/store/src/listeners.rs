@@ -1,0 +1,182 @@
+//! Which integrations listen for events: one row per tenant, written together with definitions.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ferrule_core::{
+    Digest, Failure, Name, Tenant, Value,
+    definition::{Integration, Trigger, Urgency},
+    event::{CONFIG_CHANGED, HUB_EVENTS},
+    pattern::Patterns,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Item, Store, Table, When, Write};
+
+/// Sort key of the row.
+const LISTENERS: &str = "listeners";
+
+/// Most tenants whose listeners are kept compiled.
+const MOST: usize = 500;
+
+/// By tenant: revision of the row, and what it says, compiled.
+type Compiled = HashMap<Tenant, (u64, Arc<Vec<Listener>>)>;
+
+/// The row: the hash under which each listening integration is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Row {
+    integrations: BTreeMap<Name, Digest>,
+}
+
+/// An integration that an event starts.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name.
+    pub name: Name,
+    /// The hash of its definition.
+    pub hash: Digest,
+    /// The definition.
+    pub integration: Arc<Integration>,
+    /// How urgent the work is.
+    pub urgency: Urgency,
+    /// The event is a failure of this very integration, and it says whom to tell of it.
+    pub is_told: bool,
+    patterns: Patterns,
+}
+
+/// The listeners of all tenants, compiled once per change.
+#[derive(Debug)]
+pub struct Listeners {
+    store: Store,
+    compiled: Mutex<Compiled>,
+}
+
+impl Listeners {
+    /// Makes an empty cache over the store.
+    pub fn new(store: Store) -> Self {
+        Self { store, compiled: Mutex::default() }
+    }
+
+    /// Returns the integrations that an event starts, as they are now. `event` is its record.
+    pub async fn of(&self, tenant: &Tenant, event: &Value) -> Result<Vec<Listener>, Failure> {
+        let all = self.all(tenant).await?;
+        Ok(all.iter().filter_map(|one| one.hears(event)).collect())
+    }
+
+    /// Returns how urgent events are to the most urgent of those who listen.
+    pub async fn urgency(&self, tenant: &Tenant, events: &[Value]) -> Result<Urgency, Failure> {
+        let all = self.all(tenant).await?;
+        let heard = events.iter().flat_map(|event| {
+            all.iter().filter_map(move |one| one.hears(event).map(|one| one.urgency))
+        });
+        Ok(heard.max().unwrap_or_default())
+    }
+
+    async fn all(&self, tenant: &Tenant) -> Result<Arc<Vec<Listener>>, Failure> {
+        let row = self.store.tables.get(Table::Registry, tenant.as_str(), LISTENERS).await?;
+        let Some(row) = row else { return Ok(Arc::default()) };
+        if let Some((rev, there)) = self.compiled().get(tenant)
+            && *rev == row.rev
+        {
+            return Ok(Arc::clone(there));
+        }
+        let mut all = Vec::new();
+        for (name, hash) in row.read::<Row>()?.integrations {
+            let integration = self.store.integration_by_hash(tenant, &hash).await?;
+            let integration = integration.ok_or_else(|| {
+                Failure::coded("DEFINITION", format!("definition {hash} of {name} is not there"))
+            })?;
+            all.push(Listener::new(name, hash, integration)?);
+        }
+        let all = Arc::new(all);
+        let mut compiled = self.compiled();
+        if compiled.len() >= MOST {
+            compiled.clear();
+        }
+        compiled.insert(tenant.clone(), (row.rev, Arc::clone(&all)));
+        Ok(all)
+    }
+
+    fn compiled(&self) -> std::sync::MutexGuard<'_, Compiled> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listener {
+    fn new(name: Name, hash: Digest, integration: Integration) -> Result<Self, Failure> {
+        let texts = match &integration.trigger {
+            Some(Trigger::ConfigChange(change)) => change.matching.as_slice(),
+            Some(Trigger::Event(event)) => event.matching.as_slice(),
+            _ => &[],
+        };
+        let patterns = Patterns::new(texts).map_err(|e| Failure::coded("DEFINITION", e))?;
+        let urgency = integration.trigger.as_ref().map(Trigger::urgency).unwrap_or_default();
+        let integration = Arc::new(integration);
+        Ok(Self { name, hash, integration, urgency, is_told: false, patterns })
+    }
+
+    /// Returns itself when the event is for it.
+    fn hears(&self, event: &Value) -> Option<Self> {
+        let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (kind, subject) = (text("type"), text("subject"));
+        let hears = match &self.integration.trigger {
+            Some(Trigger::ConfigChange(change)) => {
+                let environments = &change.environment;
+                kind == CONFIG_CHANGED
+                    && (environments.is_empty()
+                        || environments.iter().any(|one| one == text("environment")))
+                    && self.patterns.matches(subject)
+            }
+            Some(Trigger::Event(event)) => {
+                event.types.iter().any(|one| one == kind)
+                    && (self.patterns.is_empty() || self.patterns.matches(subject))
+            }
+            _ => false,
+        };
+        let of_its_own = !self.integration.tell.is_empty()
+            && HUB_EVENTS.contains(&kind)
+            && text("integration") == self.name.as_str();
+        if hears {
+            Some(self.clone())
+        } else if of_its_own {
+            Some(Self { is_told: true, urgency: Urgency::High, ..self.clone() })
+        } else {
+            None
+        }
+    }
+}
+
+/// Tells whether events can start an integration.
+pub(crate) fn listens(integration: &Integration) -> bool {
+    let by_trigger =
+        matches!(integration.trigger, Some(Trigger::ConfigChange(_) | Trigger::Event(_)));
+    by_trigger || !integration.tell.is_empty()
+}
+
+impl Store {
+    /// Returns the write that makes an integration a listener under `hash`, or none with `None`;
+    /// nothing when that is so already. Part of the transaction that writes the definition.
+    pub(crate) async fn listening(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        hash: Option<&Digest>,
+    ) -> Result<Option<Write>, Failure> {
+        let there = self.tables.get(Table::Registry, tenant.as_str(), LISTENERS).await?;
+        let before: Row = there.as_ref().map(Item::read).transpose()?.unwrap_or_default();
+        let mut after = before.clone();
+        match hash {
+            Some(hash) => after.integrations.insert(name.clone(), hash.clone()),
+            None => after.integrations.remove(name),
+        };
+        if after == before {
+            return Ok(None);
+        }
+        let mut row = Item::new(tenant.as_str(), LISTENERS, &after)?;
+        row.rev = 1;
+        let when = there.map_or(When::Absent, |row| When::Rev(row.rev));
+        Ok(Some(Write::Put(Table::Registry, row, when)))
+    }
+}
