@@ -29,6 +29,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wire;
 mod xml;
 
 use std::sync::{Mutex, PoisonError};

@@ -15,6 +15,7 @@ use crate::folder::Folder;
 use crate::listing::path;
 use crate::outside;
 use crate::settings::{Acl, DEFAULT_BUCKET, Encryption, Place, Secret, Settings, settings};
+use crate::wire::Wire;
 
 /// The files of one connection, ready to be read and written.
 #[derive(Debug, Clone)]
@@ -120,7 +121,7 @@ impl Request<'_> {
             },
         };
         let builder = builder.with_bucket_name(bucket).with_client_options(self.options());
-        Ok(builder.with_retry(patience()))
+        Ok(builder.with_http_connector(Wire).with_retry(patience()))
     }
 
     /// Begins without the function's own credentials, so that they are not mixed with these.
@@ -162,6 +163,7 @@ impl Request<'_> {
             .with_account(account)
             .with_container_name(container)
             .with_client_options(self.options())
+            .with_http_connector(Wire)
             .with_retry(patience());
         if self.settings.emulator {
             let host = self.settings.endpoint.as_deref().unwrap_or(EMULATOR);
@@ -181,11 +183,7 @@ impl Request<'_> {
     }
 
     fn options(&self) -> ClientOptions {
-        let options = ClientOptions::new()
-            .with_connect_timeout(Duration::from_secs(5))
-            .with_read_timeout(Duration::from_secs(20))
-            .with_timeout(Duration::from_mins(2))
-            .with_allow_http(self.local);
+        let options = ClientOptions::new().with_allow_http(self.local);
         let vetted = self.settings.endpoint.is_some() && !self.local;
         if vetted { options.with_dns_resolver(Arc::new(outside::Resolver)) } else { options }
     }

@@ -12,6 +12,7 @@ mod session;
 mod sqs;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 pub use bucket::Bucket;
 pub use dynamo::Dynamo;
@@ -19,6 +20,7 @@ pub use secrets::SecretsManager;
 pub use session::Access;
 use session::Session;
 pub use sqs::Sqs;
+pub use transport::{http_client, tls};
 
 use crate::{Clock, Places, Store};
 

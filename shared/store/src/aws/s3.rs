@@ -132,6 +132,7 @@ fn signing(config: &SdkConfig) -> StaticRuntimePlugin {
         Some(credentials) => components.with_identity_resolver(SCHEME_ID, credentials),
         None => components,
     };
+    let components = components.with_http_client(config.http_client());
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
 }
 

@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_types::SdkConfig;
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(2);
+use super::transport::http_client;
+
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a call may take with all its attempts.
@@ -63,6 +63,7 @@ impl Session {
             .behavior_version(BehaviorVersion::latest())
             .region(self.region().map(Region::new))
             .credentials_provider(self.credentials())
+            .http_client(http_client())
             .timeout_config(timeouts())
             .retry_config(retries());
         config.set_endpoint_url(self.endpoint.clone().or_else(|| variable("AWS_ENDPOINT_URL")));
@@ -85,11 +86,7 @@ impl Session {
 
 /// How long things may take.
 pub(super) fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL)
-        .build()
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build()
 }
 
 /// Retries start at 50 ms: the SDK's own first wait of up to a second suits control planes, not

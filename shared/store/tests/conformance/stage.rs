@@ -65,6 +65,7 @@ pub(crate) fn config() -> SdkConfig {
     let credentials = Credentials::new(id, key, variable("AWS_SESSION_TOKEN"), None, "tests");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(ferrule_store::aws::http_client())
         .region(Region::new(set("AWS_REGION")))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint().unwrap_or_default())
