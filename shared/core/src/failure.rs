@@ -9,6 +9,9 @@ pub const SCHEDULE: [Duration; 3] =
 /// Code of a failure that a rule of the definition lets fail the whole run.
 pub const FAIL_RUN: &str = "FAIL_RUN";
 
+/// Code of a failure that says that the target is gone for good: nothing is sent there any more.
+pub const TARGET_GONE: &str = "TARGET_GONE";
+
 /// Where a failure came from, kept for the error log: the message of each cause, outermost first.
 pub type Trace = Vec<String>;
 
@@ -107,6 +110,11 @@ impl Failure {
         Self::Invalid { code, reason: reason.into() }
     }
 
+    /// Says that a target is gone for good (410, an archived channel): it is to be disabled.
+    pub fn gone(service: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
+        Self::coded(TARGET_GONE, format!("{service} says that the target is gone: {reason}"))
+    }
+
     /// Short stable name: the `code` column of the error log and a metric dimension.
     pub fn code(&self) -> &'static str {
         match self {
@@ -122,6 +130,11 @@ impl Failure {
     /// Tells whether a rule of the definition says that the whole run fails.
     pub fn fails_run(&self) -> bool {
         self.code() == FAIL_RUN
+    }
+
+    /// Tells whether the target is to be disabled.
+    pub fn is_gone(&self) -> bool {
+        self.code() == TARGET_GONE
     }
 
     /// Decides what happens after `failures` failed attempts, this one included, under `schedule`.

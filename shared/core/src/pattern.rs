@@ -3,6 +3,10 @@
 //! A pattern that watches over security must not miss a deeper key, so there is no way to say "one
 //! segment". A `!` in front takes keys out again, wherever it stands in the list.
 
+mod index;
+
+pub use index::Index;
+
 /// A list of patterns as one question.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patterns {
@@ -52,6 +56,23 @@ impl Pattern {
             return Err("a pattern is empty; write a key such as app.database.*".into());
         }
         Ok(Self(text.split('*').map(Into::into).collect()))
+    }
+
+    /// The longest part that must be in every key it matches; none when it is made of stars.
+    fn literal(&self) -> Option<&str> {
+        self.0
+            .iter()
+            .map(|part| &**part)
+            .filter(|part| !part.is_empty())
+            .max_by_key(|part| part.len())
+    }
+
+    /// The only key that it matches, when it has no star.
+    fn exact(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
     }
 
     fn matches(&self, key: &str) -> bool {

@@ -81,9 +81,23 @@ pub fn piece_seq(seq: u64, at: u16, piece: u64) -> u64 {
     seq / ROOM * ROOM + 1 + u64::from(at) * PIECES + piece.min(PIECES - 1)
 }
 
+/// Returns the number that another recipient has for the same piece as `seq`: those that stand in
+/// get a piece under the number that was kept for them.
+pub fn same_piece(seq: u64, at: u16) -> u64 {
+    piece_seq(seq, at, (seq % ROOM).saturating_sub(1) % PIECES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_that_stand_in_have_a_number_for_every_piece() {
+        for piece in 0..PIECES {
+            let seq = piece_seq(3 * ROOM, 4, piece);
+            assert_eq!(same_piece(seq, 9), piece_seq(3 * ROOM, 9, piece));
+        }
+    }
 
     #[test]
     fn every_piece_has_a_number_of_its_own_within_the_room() {
