@@ -147,6 +147,23 @@ async fn an_address_inside_and_a_page_that_leads_back_fail_their_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_end_fails_its_run_at_the_cap_of_its_source() {
+    let hub = hub("endless").await;
+    let endless = Vendor::start(|_, number| {
+        Reply::json(format!(r#"{{"items":[{{"id":"{number}"}}],"next":"/items?page={number}"}}"#))
+    })
+    .await;
+    hub.define(&api(&endless.url(""))).await;
+    failed(
+        &hub,
+        "source: {connection: api, path: '/items?page=first', records: .items, max_pages: 3}",
+        &["PAGE_CAP", "3 pages"],
+    )
+    .await;
+    assert_eq!(endless.count("/items"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_that_is_too_big_or_badly_signed_is_refused() {
     let hub = hub("hooks").await;
     hub.define(

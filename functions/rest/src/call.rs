@@ -47,6 +47,7 @@ impl<'a> Caller<'a> {
             .header("accept", accept)
             .rules(self.rules)
             .more_rules(&profile.errors)
+            .rate_headers(&profile.rate_headers)
             .timeouts(profile.timeouts().within(self.time_left()))
             .cap(profile.cap_bytes());
         let all = profile.headers.iter().chain(headers);

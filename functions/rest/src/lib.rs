@@ -10,6 +10,8 @@ mod reference;
 mod settings;
 mod unchanged;
 
+use std::num::NonZeroU32;
+
 use ferrule_connector::{
     Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Role,
     auth::Credentials,
@@ -31,6 +33,10 @@ impl Connector for Rest {
     type Secret = Credentials;
     type Source = Source;
     type Target = Target;
+
+    fn max_pages(&self, source: &Source) -> Option<u32> {
+        source.max_pages.map(NonZeroU32::get)
+    }
 
     async fn extract(&self, asked: &Extract<'_, Self>) -> Result<Fetched, Failure> {
         extract::page(asked, &self.references).await

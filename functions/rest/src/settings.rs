@@ -1,8 +1,8 @@
 //! What an operator writes about an API, a source and a target.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
-use ferrule_connector::{CAP_BYTES, Timeouts, Value, auth::Scheme, paging::Paging};
+use ferrule_connector::{CAP_BYTES, RateHeaders, Timeouts, Value, auth::Scheme, paging::Paging};
 use ferrule_core::{definition::ErrorRule, duration::Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub struct Profile {
     pub paging: Paging,
     /// What an answer means, behind the integration's own rules.
     pub errors: Vec<ErrorRule>,
+    /// Which headers of an answer tell about the rate of calls.
+    pub rate_headers: RateHeaders,
     /// How long a call may take.
     pub timeouts: Patience,
     /// Most bytes of an answer, unpacked; 16 MiB when absent.
@@ -100,6 +102,9 @@ pub struct Source {
     /// Records a page, at most 1,000.
     #[serde(default)]
     pub page_size: Option<u16>,
+    /// Most pages of one run, 100,000 when absent. A list that goes on beyond it fails the run.
+    #[serde(default)]
+    pub max_pages: Option<NonZeroU32>,
     /// How only changed records are asked for. Without it all are read, and the hub leaves out
     /// what it has seen.
     #[serde(default)]

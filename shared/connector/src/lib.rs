@@ -12,7 +12,7 @@ mod serve;
 pub mod url_guard;
 pub mod xml;
 
-pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, Timeouts};
+pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, RateHeaders, ResetIs, Timeouts};
 pub use context::{Context, Extract, Health, Load, Notify};
 use ferrule_core::definition::Cursor;
 pub use ferrule_core::{
@@ -50,6 +50,12 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Returns the cursor of a source that brings its own, for integrations that name none.
     fn cursor(&self, _: &Self::Source) -> Option<Cursor> {
+        None
+    }
+
+    /// Returns how many pages of a source one run reads at most; the hub's own cap when `None`. A
+    /// source that goes on beyond it fails its run.
+    fn max_pages(&self, _: &Self::Source) -> Option<u32> {
         None
     }
 

@@ -3,7 +3,7 @@
 use ferrule_connector::Mark;
 use ferrule_testing::vendor::{Reply, Vendor};
 
-use super::{Hub, Value};
+use super::{Failure, Hub, Value};
 
 #[tokio::test]
 async fn asks_with_what_settings_and_source_say() {
@@ -126,4 +126,33 @@ async fn a_profile_says_what_this_vendors_answers_mean() {
         {"status": [200], "when": ".ok == false and .error == \"ratelimited\"", "do": "rate_limited"}]}"#;
     let failure = Hub::new(&vendor, rules).read(r#"{"path": "/items"}"#).await.unwrap_err();
     assert_eq!(failure.code(), "throttled");
+}
+
+#[tokio::test]
+async fn a_vendor_may_say_in_its_own_headers_when_calls_are_taken_again() {
+    let profile = r#"{"rate_headers": {"remaining": "X-Left", "reset": "X-Again", "reset_is": "text",
+        "retry_after": "X-Backoff"}}"#;
+    for (status, header, text, wait_ms) in [
+        (429, "x-again", "2023-11-14T22:14:00Z", 40_000),
+        (429, "x-backoff", "1.5", 1_500),
+        (403, "x-backoff", "9", 9_000),
+    ] {
+        let vendor = Vendor::start(move |_, _| Reply::status(status).header(header, text)).await;
+        let hub = Hub::new(&vendor, profile);
+        match hub.read(r#"{"path": "/items"}"#).await.unwrap_err() {
+            Failure::Throttled { retry_after: Some(wait), .. } => {
+                assert_eq!(wait.as_millis(), wait_ms, "{header}");
+            }
+            other => panic!("{header}: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_header_can_have_is_refused_before_a_call() {
+    let vendor = Vendor::start(|_, _| Reply::json("[]")).await;
+    let hub = Hub::new(&vendor, r#"{"rate_headers": {"reset": "X Again"}}"#);
+    let failure = hub.read(r#"{"path": "/items"}"#).await.unwrap_err();
+    assert!(failure.to_string().contains("X Again"), "{failure}");
+    assert!(vendor.requests().is_empty());
 }

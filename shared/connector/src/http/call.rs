@@ -7,6 +7,8 @@ use ferrule_core::{Failure, Value, definition::ErrorRule};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
+use super::rate::RateHeaders;
+
 /// Most bytes of an answer that are read, after unpacking, unless the call says otherwise.
 pub const CAP_BYTES: usize = 16 * 1024 * 1024;
 
@@ -54,6 +56,7 @@ pub struct Call<'a> {
     pub(crate) rules: &'a [ErrorRule],
     pub(crate) more_rules: &'a [ErrorRule],
     pub(crate) accepted: Vec<u16>,
+    pub(crate) rate_headers: &'a RateHeaders,
     pub(crate) timeouts: Timeouts,
     pub(crate) cap_bytes: usize,
     pub(crate) secrets: Vec<String>,
@@ -72,6 +75,7 @@ impl<'a> Call<'a> {
             rules: &[],
             more_rules: &[],
             accepted: Vec::new(),
+            rate_headers: RateHeaders::USUAL,
             timeouts: Timeouts::default(),
             cap_bytes: CAP_BYTES,
             secrets: Vec::new(),
@@ -179,6 +183,16 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn accept(mut self, status: u16) -> Self {
         self.accepted.push(status);
+        self
+    }
+
+    /// Reads what the answer says about the rate from these headers.
+    #[must_use]
+    pub fn rate_headers(mut self, names: &'a RateHeaders) -> Self {
+        if let Some(name) = names.misnamed() {
+            self.wrong(format!("{name:?} cannot be the name of a header"));
+        }
+        self.rate_headers = names;
         self
     }
 

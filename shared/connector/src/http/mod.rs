@@ -6,6 +6,7 @@
 mod answer;
 mod call;
 mod client;
+mod rate;
 mod redact;
 mod verdict;
 pub(crate) mod wait;
@@ -18,6 +19,7 @@ pub use call::{CAP_BYTES, Call, Timeouts};
 use ferrule_core::Failure;
 use ferrule_store::Clock;
 use http::HeaderMap;
+pub use rate::{RateHeaders, ResetIs};
 pub(crate) use redact::redact;
 use reqwest::Response;
 use tokio::time::timeout;
@@ -175,7 +177,7 @@ impl Http {
         };
         let wait = match judged {
             Err(Failure::Throttled { retry_after, .. }) => *retry_after,
-            _ => wait::exhausted(headers, now_ms),
+            _ => wait::Hints::new(headers, call.rate_headers, now_ms).exhausted(),
         };
         if let Some(wait) = wait.filter(|wait| *wait > Duration::ZERO) {
             limiter.block(wait).await;

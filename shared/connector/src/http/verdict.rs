@@ -10,7 +10,7 @@ use ferrule_core::{
 };
 use http::{HeaderMap, StatusCode};
 
-use super::{answer::is_html, call::Call, redact::redact, wait};
+use super::{answer::is_html, call::Call, redact::redact, wait::Hints};
 
 /// Longest part of a vendor's own words that is kept.
 const WORDS: usize = 300;
@@ -22,6 +22,12 @@ pub(crate) struct Evidence<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
     pub(crate) now_ms: i64,
+}
+
+impl<'a> Evidence<'a> {
+    fn hints(&self, call: &'a Call<'_>) -> Hints<'a> {
+        Hints::new(self.headers, call.rate_headers, self.now_ms)
+    }
 }
 
 /// Why an answer is handed over.
@@ -41,7 +47,7 @@ pub(crate) fn judge(call: &Call<'_>, evidence: &Evidence<'_>) -> Result<Judged, 
     let action = match ruled(call, Some(evidence.status), body)? {
         Some(action) => action,
         None if call.accepted.contains(&evidence.status) => return Ok(Judged::Accepted),
-        None => standard(evidence),
+        None => standard(evidence.status, evidence.hints(call)),
     };
     match action {
         Action::Ok => Ok(Judged::Success),
@@ -86,12 +92,12 @@ fn holds(rule: &ErrorRule, body: impl Fn() -> Value) -> Result<bool, Failure> {
 }
 
 /// The table for all vendors. Their exceptions are rules in their profiles.
-fn standard(evidence: &Evidence<'_>) -> Action {
-    match evidence.status {
+fn standard(status: u16, hints: Hints<'_>) -> Action {
+    match status {
         200..=299 => Action::Ok,
         429 => Action::RateLimited,
         401 => Action::RefreshAuth,
-        403 if wait::is_about_rate(evidence.headers, evidence.now_ms) => Action::RateLimited,
+        403 if hints.is_about_rate() => Action::RateLimited,
         408 | 425 | 500 | 502..=504 | 506..=599 => Action::Retry,
         _ => Action::Park,
     }
@@ -100,7 +106,7 @@ fn standard(evidence: &Evidence<'_>) -> Action {
 fn failure(action: Action, call: &Call<'_>, evidence: &Evidence<'_>) -> Failure {
     let service = evidence.service.to_owned();
     let reason = reason(call, evidence);
-    let retry_after = wait::hint(evidence.headers, evidence.now_ms);
+    let retry_after = evidence.hints(call).wait();
     match action {
         Action::RateLimited => Failure::Throttled { service, retry_after },
         Action::RefreshAuth => Failure::Unauthorized { service, reason },

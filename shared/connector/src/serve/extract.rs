@@ -45,7 +45,7 @@ impl<C: Connector> Handler<C> {
         let mut selector = self.selector(&integration, &of, page, envelope, &checkpoint).await?;
         let fetched =
             self.fetch(&integration, &of, page, envelope, selector.as_ref(), time_left).await?;
-        let mut next = advance(checkpoint, page, &fetched)?;
+        let mut next = advance(checkpoint, page, &fetched, self.max_pages(&integration)?)?;
         let taken = self.sort_out(envelope, fetched, selector.as_mut(), &mut next).await?;
         self.send_batches(envelope, &integration, taken, &mut next).await?;
         next.by = ferrule_store::mark();
@@ -78,6 +78,12 @@ impl<C: Connector> Handler<C> {
             Some(cursor) => Ok(Some(cursor.clone())),
             None => Ok(self.connector.cursor(&typed(&source.settings, "source")?)),
         }
+    }
+
+    /// The source's own cap on pages, else the hub's.
+    fn max_pages(&self, integration: &Integration) -> Result<u32, Failure> {
+        let keys = typed(&source_of(integration)?.settings, "source")?;
+        Ok(self.connector.max_pages(&keys).unwrap_or(MOST_PAGES).min(MOST_PAGES))
     }
 
     async fn fetch(
@@ -225,7 +231,12 @@ fn source_of(integration: &Integration) -> Result<&Source, Failure> {
 
 /// Returns the checkpoint after this page. A position that comes back is a cycle: it would never
 /// end, so the run fails. Each power-of-two page is remembered, which finds a cycle of any length.
-fn advance(before: Checkpoint, page: &Page, fetched: &Fetched) -> Result<Checkpoint, Failure> {
+fn advance(
+    before: Checkpoint,
+    page: &Page,
+    fetched: &Fetched,
+    max_pages: u32,
+) -> Result<Checkpoint, Failure> {
     let mut next = Checkpoint { page: page.number + 1, position: fetched.next.clone(), ..before };
     let Some(position) = &next.position else { return Ok(next) };
     let mark = Digest::of(&[position.to_string().as_bytes()]).to_string();
@@ -237,8 +248,9 @@ fn advance(before: Checkpoint, page: &Page, fetched: &Fetched) -> Result<Checkpo
         );
         return Err(Failure::coded("PAGE_CYCLE", reason));
     }
-    if next.page >= MOST_PAGES {
-        return Err(Failure::coded("PAGE_CAP", format!("more than {MOST_PAGES} pages")));
+    if next.page >= max_pages {
+        let reason = format!("{} goes on after {max_pages} pages", fetched.origin);
+        return Err(Failure::coded("PAGE_CAP", reason));
     }
     if next.page.is_power_of_two() {
         next.visited = vec![mark];
@@ -255,7 +267,7 @@ mod tests {
     fn visit(before: Checkpoint, number: u32, here: i64, next: i64) -> Result<Checkpoint, Failure> {
         let page = Page { number, position: here.into(), full: false };
         let fetched = Fetched { next: Some(next.into()), ..Fetched::default() };
-        advance(before, &page, &fetched)
+        advance(before, &page, &fetched, 1_000)
     }
 
     #[test]
@@ -280,6 +292,14 @@ mod tests {
             });
             assert!(found.is_some(), "a cycle of {length}");
         }
+    }
+
+    #[test]
+    fn a_source_that_goes_on_beyond_its_cap_fails() {
+        let next = visit(Checkpoint::default(), 998, 998, 999).unwrap();
+        assert_eq!(visit(next, 999, 999, 1_000).unwrap_err().code(), "PAGE_CAP");
+        let end = Page { number: 999, position: 999.into(), full: false };
+        assert!(advance(Checkpoint::default(), &end, &Fetched::default(), 1_000).is_ok());
     }
 
     #[test]
