@@ -30,6 +30,15 @@ pub enum Claim {
     Unsent(RunId),
 }
 
+/// A delivery that has its run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// The run, the one of the first attempt on a repeat.
+    pub run: Run,
+    /// Nothing is left to do: an earlier attempt has sent its messages.
+    pub is_sent: bool,
+}
+
 /// Records that somebody brought, on their way into an integration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
@@ -105,29 +114,61 @@ impl Store {
         id: Digest,
         arrival: Arrival,
     ) -> Result<RunId, Failure> {
-        let name = &integration.metadata.name;
-        let delivery = Delivery { integration: name.clone(), id };
-        let expires = self.clock.now_secs() + REMEMBER_SECS;
-        let mut run = self.run_of(integration, hash, &arrival);
-        match self.claim_delivery(tenant, &delivery, &run, expires).await? {
-            Claim::New => {}
-            Claim::Repeat(run) => return Ok(run),
-            Claim::Unsent(started) => match self.run(tenant, &started).await? {
-                Some(started) if started.state.is_over() => return Ok(started.run),
-                Some(started) => run = started,
-                None => run.run = started,
-            },
+        let delivery = Delivery { integration: integration.metadata.name.clone(), id };
+        let run = self.run_of(integration, hash, &arrival);
+        let Claimed { run, is_sent } = self.claim_run(tenant, &delivery, run).await?;
+        if is_sent {
+            return Ok(run.run);
         }
         let Arrival { origin, records, .. } = arrival;
         let batch = Batch { origin, records, ..Batch::default() };
         let message = Message { envelope: envelope_of(tenant, &run), task: Task::Transform(batch) };
         self.send("transform", &[message], Duration::ZERO).await?;
-        self.delivery_is_sent(tenant, &delivery, &run.run, expires).await?;
+        self.run_is_sent(tenant, &delivery, &run.run).await?;
         Ok(run.run)
     }
 
-    /// Makes the run of one delivery: one batch, no lease.
-    fn run_of(&self, integration: &Integration, hash: &Digest, arrival: &Arrival) -> Run {
+    /// Gives a delivery its run: `run`, or that of an earlier attempt.
+    ///
+    /// Send what is to be sent, then say so through [`Store::run_is_sent`].
+    pub async fn claim_run(
+        &self,
+        tenant: &Tenant,
+        delivery: &Delivery,
+        mut run: Run,
+    ) -> Result<Claimed, Failure> {
+        let expires = self.clock.now_secs() + REMEMBER_SECS;
+        let is_sent = match self.claim_delivery(tenant, delivery, &run, expires).await? {
+            Claim::New => false,
+            Claim::Repeat(earlier) => {
+                run.run = earlier;
+                true
+            }
+            Claim::Unsent(earlier) => {
+                if let Some(earlier) = self.run(tenant, &earlier).await? {
+                    run = earlier;
+                } else {
+                    run.run = earlier;
+                }
+                run.state.is_over()
+            }
+        };
+        Ok(Claimed { run, is_sent })
+    }
+
+    /// Notes that everything that a delivery's run begins with is on its queues.
+    pub async fn run_is_sent(
+        &self,
+        tenant: &Tenant,
+        delivery: &Delivery,
+        run: &RunId,
+    ) -> Result<(), Failure> {
+        let expires = self.clock.now_secs() + REMEMBER_SECS;
+        self.delivery_is_sent(tenant, delivery, run, expires).await
+    }
+
+    /// Makes the run of one delivery: one batch, no lease. It is not in the sync log yet.
+    pub fn run_of(&self, integration: &Integration, hash: &Digest, arrival: &Arrival) -> Run {
         let id = RunId::new(uuid::Uuid::now_v7().simple().to_string());
         let name = integration.metadata.name.clone();
         let mut progress = Progress::default();

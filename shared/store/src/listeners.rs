@@ -9,7 +9,7 @@ use ferrule_core::{
     Digest, Failure, Name, Tenant, Value,
     definition::{Integration, Trigger, Urgency},
     event::{CONFIG_CHANGED, HUB_EVENTS},
-    pattern::Patterns,
+    pattern::{Index, Patterns},
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,15 @@ const LISTENERS: &str = "listeners";
 const MOST: usize = 500;
 
 /// By tenant: revision of the row, and what it says, compiled.
-type Compiled = HashMap<Tenant, (u64, Arc<Vec<Listener>>)>;
+type Compiled = HashMap<Tenant, (u64, Arc<Audience>)>;
+
+/// The listeners of one tenant.
+#[derive(Debug, Default)]
+struct Audience {
+    listeners: Vec<Listener>,
+    /// The patterns of all of them, as one lookup.
+    index: Index,
+}
 
 /// The row: the hash under which each listening integration is stored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -43,7 +51,6 @@ pub struct Listener {
     pub urgency: Urgency,
     /// The event is a failure of this very integration, and it says whom to tell of it.
     pub is_told: bool,
-    patterns: Patterns,
 }
 
 /// The listeners of all tenants, compiled once per change.
@@ -61,20 +68,17 @@ impl Listeners {
 
     /// Returns the integrations that an event starts, as they are now. `event` is its record.
     pub async fn of(&self, tenant: &Tenant, event: &Value) -> Result<Vec<Listener>, Failure> {
-        let all = self.all(tenant).await?;
-        Ok(all.iter().filter_map(|one| one.hears(event)).collect())
+        Ok(self.all(tenant).await?.hear(event))
     }
 
     /// Returns how urgent events are to the most urgent of those who listen.
     pub async fn urgency(&self, tenant: &Tenant, events: &[Value]) -> Result<Urgency, Failure> {
         let all = self.all(tenant).await?;
-        let heard = events.iter().flat_map(|event| {
-            all.iter().filter_map(move |one| one.hears(event).map(|one| one.urgency))
-        });
+        let heard = events.iter().flat_map(|event| all.hear(event)).map(|one| one.urgency);
         Ok(heard.max().unwrap_or_default())
     }
 
-    async fn all(&self, tenant: &Tenant) -> Result<Arc<Vec<Listener>>, Failure> {
+    async fn all(&self, tenant: &Tenant) -> Result<Arc<Audience>, Failure> {
         let row = self.store.tables.get(Table::Registry, tenant.as_str(), LISTENERS).await?;
         let Some(row) = row else { return Ok(Arc::default()) };
         if let Some((rev, there)) = self.compiled().get(tenant)
@@ -82,15 +86,15 @@ impl Listeners {
         {
             return Ok(Arc::clone(there));
         }
-        let mut all = Vec::new();
+        let mut listeners = Vec::new();
         for (name, hash) in row.read::<Row>()?.integrations {
             let integration = self.store.integration_by_hash(tenant, &hash).await?;
             let integration = integration.ok_or_else(|| {
                 Failure::coded("DEFINITION", format!("definition {hash} of {name} is not there"))
             })?;
-            all.push(Listener::new(name, hash, integration)?);
+            listeners.push(Listener::new(name, hash, integration));
         }
-        let all = Arc::new(all);
+        let all = Arc::new(Audience::new(listeners)?);
         let mut compiled = self.compiled();
         if compiled.len() >= MOST {
             compiled.clear();
@@ -104,41 +108,61 @@ impl Listeners {
     }
 }
 
-impl Listener {
-    fn new(name: Name, hash: Digest, integration: Integration) -> Result<Self, Failure> {
-        let texts = match &integration.trigger {
-            Some(Trigger::ConfigChange(change)) => change.matching.as_slice(),
-            Some(Trigger::Event(event)) => event.matching.as_slice(),
-            _ => &[],
-        };
-        let patterns = Patterns::new(texts).map_err(|e| Failure::coded("DEFINITION", e))?;
-        let urgency = integration.trigger.as_ref().map(Trigger::urgency).unwrap_or_default();
-        let integration = Arc::new(integration);
-        Ok(Self { name, hash, integration, urgency, is_told: false, patterns })
+impl Audience {
+    fn new(listeners: Vec<Listener>) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::coded("DEFINITION", why);
+        let patterns = listeners.iter().map(Listener::patterns);
+        let patterns = patterns.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let index = Index::new(&patterns).map_err(wrong)?;
+        Ok(Self { listeners, index })
     }
 
-    /// Returns itself when the event is for it.
-    fn hears(&self, event: &Value) -> Option<Self> {
+    /// Returns those whom the event is for.
+    fn hear(&self, event: &Value) -> Vec<Listener> {
+        let subject = event.get("subject").and_then(Value::as_str).unwrap_or_default();
+        let mut meant = self.index.matching(subject).into_iter().peekable();
+        let listeners = self.listeners.iter().enumerate();
+        let heard =
+            listeners.filter_map(|(at, one)| one.hears(event, meant.next_if_eq(&at).is_some()));
+        heard.collect()
+    }
+}
+
+impl Listener {
+    fn new(name: Name, hash: Digest, integration: Integration) -> Self {
+        let urgency = integration.trigger.as_ref().map(Trigger::urgency).unwrap_or_default();
+        Self { name, hash, integration: Arc::new(integration), urgency, is_told: false }
+    }
+
+    fn patterns(&self) -> Result<Patterns, String> {
+        match &self.integration.trigger {
+            Some(Trigger::ConfigChange(change)) => Patterns::new(&change.matching),
+            Some(Trigger::Event(event)) if event.matching.is_empty() => {
+                Patterns::new(&["*".to_owned()])
+            }
+            Some(Trigger::Event(event)) => Patterns::new(&event.matching),
+            _ => Ok(Patterns::default()),
+        }
+    }
+
+    /// Returns itself when the event is for it. `is_meant` says that its patterns match.
+    fn hears(&self, event: &Value, is_meant: bool) -> Option<Self> {
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (kind, subject) = (text("type"), text("subject"));
+        let kind = text("type");
         let hears = match &self.integration.trigger {
             Some(Trigger::ConfigChange(change)) => {
                 let environments = &change.environment;
                 kind == CONFIG_CHANGED
                     && (environments.is_empty()
                         || environments.iter().any(|one| one == text("environment")))
-                    && self.patterns.matches(subject)
             }
-            Some(Trigger::Event(event)) => {
-                event.types.iter().any(|one| one == kind)
-                    && (self.patterns.is_empty() || self.patterns.matches(subject))
-            }
+            Some(Trigger::Event(event)) => event.types.iter().any(|one| one == kind),
             _ => false,
         };
         let of_its_own = !self.integration.tell.is_empty()
             && HUB_EVENTS.contains(&kind)
             && text("integration") == self.name.as_str();
-        if hears {
+        if hears && is_meant {
             Some(self.clone())
         } else if of_its_own {
             Some(Self { is_told: true, urgency: Urgency::High, ..self.clone() })
