@@ -1,12 +1,12 @@
 //! Sample events: the files that `cargo lambda invoke` sends.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use serde_json::Value;
 
 /// Reads `events/<path>`.
 pub fn event(path: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(path);
+    let file = crate::house().join("events").join(path);
     let text =
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))

@@ -1,6 +1,6 @@
 //! What is generated from a connector's types: `schema.json` and the tables in its README.
 
-use std::{env, fs, path::Path};
+use std::{fs, path::Path};
 
 use ferrule_connector::{Connector, Role};
 use schemars::schema_for;
@@ -36,7 +36,7 @@ pub fn generated<C: Connector>() {
         }
         schema.insert(key.to_owned(), part);
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").join(C::NAME);
+    let folder = crate::house().join("functions").join(C::NAME);
     let schema = serde_json::to_string_pretty(&Value::from(schema)).unwrap() + "\n";
     keep::<C>(&folder.join("schema.json"), |_| schema.clone());
     keep::<C>(&folder.join("README.md"), |readme| {
@@ -56,10 +56,8 @@ fn keep<C: Connector>(file: &Path, wanted: impl Fn(&str) -> String) {
     if found == wanted {
         return;
     }
-    #[expect(clippy::disallowed_methods, reason = "a developer asks this test to write")]
-    let update = env::var("UPDATE").is_ok_and(|value| value == "1");
     let name = C::NAME;
-    assert!(update, "{} is stale: run UPDATE=1 cargo test -p {name}", file.display());
+    assert!(crate::update(), "{} is stale: run UPDATE=1 cargo test -p {name}", file.display());
     fs::write(file, wanted).unwrap();
 }
 

@@ -21,6 +21,8 @@ pub struct Request {
     pub path: String,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
+    /// The query as it came.
+    pub raw_query: String,
     /// Headers with lowercase names.
     pub headers: Vec<(String, String)>,
     /// The body.
@@ -53,6 +55,8 @@ pub enum Manner {
     Whole,
     /// Only this much of the body, then the connection is gone.
     CutAfter(usize),
+    /// The request is read, and the connection is gone.
+    HangUp,
     /// The head never comes.
     Mute,
     /// Head and this much of the body, then nothing more, with the connection open.
@@ -87,6 +91,36 @@ impl Reply {
     /// A 200 with JSON.
     pub fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::ok("application/json", body)
+    }
+
+    /// Returns the status.
+    pub fn code(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns the body.
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns a header.
+    pub fn named(&self, name: &str) -> Option<&str> {
+        let mut fitting = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        fitting.next().map(|(_, value)| value.as_str())
+    }
+
+    /// Puts the vendor's address where `{{vendor}}` stands: links lead back to the vendor.
+    #[must_use]
+    pub(crate) fn at(mut self, vendor: &str) -> Self {
+        for (_, value) in &mut self.headers {
+            *value = value.replace("{{vendor}}", vendor);
+        }
+        if let Ok(text) = std::str::from_utf8(&self.body)
+            && text.contains("{{vendor}}")
+        {
+            self.body = text.replace("{{vendor}}", vendor).into_bytes();
+        }
+        self
     }
 
     /// Changes the status.
@@ -193,7 +227,8 @@ async fn read(stream: &mut BufReader<TcpStream>, port: u16) -> Option<Request> {
     let url = url::Url::parse(&format!("http://vendor{target}")).ok()?;
     let query = url.query_pairs().into_owned().collect();
     let path = url.path().to_owned();
-    let mut request = Request { method, path, query, headers, body: Vec::new(), port };
+    let raw_query = url.query().unwrap_or_default().to_owned();
+    let mut request = Request { method, path, query, raw_query, headers, body: Vec::new(), port };
     let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     request.body = vec![0; length];
     stream.read_exact(&mut request.body).await.ok()?;
@@ -201,15 +236,19 @@ async fn read(stream: &mut BufReader<TcpStream>, port: u16) -> Option<Request> {
 }
 
 async fn write(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {
-    if reply.manner == Manner::Mute {
-        return hold(stream).await;
+    match reply.manner {
+        Manner::Mute => return hold(stream).await,
+        Manner::HangUp => return Ok(()),
+        _ => {}
     }
     stream.write_all(reply.head().as_bytes()).await?;
     match reply.manner {
-        Manner::Whole | Manner::Mute => stream.write_all(&reply.body).await?,
-        Manner::CutAfter(size) => stream.write_all(&reply.body[..size]).await?,
+        Manner::Whole | Manner::Mute | Manner::HangUp => stream.write_all(&reply.body).await?,
+        Manner::CutAfter(size) => {
+            stream.write_all(&reply.body[..size.min(reply.body.len())]).await?
+        }
         Manner::StallAfter(size) => {
-            stream.write_all(&reply.body[..size]).await?;
+            stream.write_all(&reply.body[..size.min(reply.body.len())]).await?;
             return hold(stream).await;
         }
         Manner::Trickle => {

@@ -105,14 +105,18 @@ fn respond(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
 fn check(shared: &Shared, data: &mut Data, parts: &Parts, body: &Bytes, answer: &Answer) {
     let Some(contract) = &shared.contract else { return };
     let path = unversioned(parts.uri.path()).0;
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let headers: Vec<_> = parts.headers.iter().map(text).collect();
     let found = contract.check(&Exchange {
         method: parts.method.as_str(),
         path: &path,
         query: parts.uri.query().unwrap_or_default(),
-        content_type: text("content-type"),
+        headers: &headers,
         body,
         status: answer.status.as_u16(),
+        answer_type: None,
         answer: &answer.body,
     });
     data.violations.extend(found);
