@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 use ferrule_core::Failure;
-use ferrule_lambda::{park, park_text};
+use ferrule_lambda::{give_up, park_text};
 use ferrule_store::{Definitions, Store};
 use tracing::error;
 
@@ -30,8 +30,7 @@ impl DeadLetters {
         error!(code = crashed.code(), function, "parked a dead letter");
         match self.store.read_message(body).await {
             Ok(message) => {
-                let integration = self.definitions.of(&message.envelope).await.ok();
-                park(&self.store, function, integration.as_deref(), &message, &crashed).await
+                give_up(&self.store, &self.definitions, function, message, &crashed).await
             }
             Err(unreadable @ Failure::Invalid { .. }) => {
                 park_text(&self.store, function, body, &unreadable).await

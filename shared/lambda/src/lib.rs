@@ -2,14 +2,16 @@
 //! logging, and what happens to work that failed.
 
 mod doors;
+mod given_up;
 mod park;
 mod runner;
 mod settings;
 
 pub use doors::{run_api, run_dead_letters, run_queue, run_schedule};
+pub use given_up::{give_up, hand_over};
 pub use lambda_http;
 pub use lambda_runtime::Error;
-pub use park::{park, park_text};
+pub use park::{park, park_parts, park_text};
 pub use runner::{Delivered, Runner, Stage};
 pub use settings::Settings;
 

@@ -24,24 +24,8 @@ pub async fn park(
         return Ok(());
     }
     let envelope = &message.envelope;
-    let text = message.encode()?;
-    let id = Digest::of(&[envelope.run.as_str().as_bytes(), stage.as_bytes(), text.as_bytes()]);
-    let payload = format!("parked/{}/{id}.json", envelope.integration);
-    store.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
-    let (code, now_ms) = (failure.code(), store.clock.now_ms());
-    let row = ErrorRow {
-        id: id.to_string(),
-        attempt: envelope.failures,
-        record: affected(&message.task),
-        trace: chain(failure, envelope.failures),
-        payload: Some(payload),
-        state: ErrorState::Parked,
-        ..ErrorRow::of(envelope, stage, code, failure.to_string(), now_ms)
-    };
-    if !envelope.alert {
-        store.tell(&envelope.tenant, &Posted::one(parked_event(&row))).await?;
-    }
-    store.log_errors(&envelope.tenant, &[row]).await?;
+    let row = keep(store, stage, message, failure).await?;
+    write_down(store, envelope, vec![row]).await?;
     let gives_up = integration
         .and_then(|integration| integration.retry.as_ref())
         .is_some_and(|retry| retry.then == Then::Fail);
@@ -51,6 +35,62 @@ pub async fn park(
         Some(note) => store.send_task("journal", &fresh(envelope), Task::Note(note)).await,
         None => Ok(()),
     }
+}
+
+/// Parks parts of a batch that failed alone, each with its own reason; their run goes on.
+///
+/// It is one event however many they are: a thousand alarms are none.
+pub async fn park_parts(
+    store: &Store,
+    stage: &str,
+    envelope: &Envelope,
+    parts: &[(Task, Failure)],
+) -> Result<(), Failure> {
+    let mut rows = Vec::with_capacity(parts.len());
+    for (task, failure) in parts {
+        let message = Message { envelope: fresh(envelope), task: task.clone() };
+        rows.push(keep(store, stage, &message, failure).await?);
+    }
+    write_down(store, envelope, rows).await
+}
+
+/// Keeps the payload; returns the row that says so.
+async fn keep(
+    store: &Store,
+    stage: &str,
+    message: &Message,
+    failure: &Failure,
+) -> Result<ErrorRow, Failure> {
+    let envelope = &message.envelope;
+    let text = message.encode()?;
+    let id = Digest::of(&[envelope.run.as_str().as_bytes(), stage.as_bytes(), text.as_bytes()]);
+    let payload = format!("parked/{}/{id}.json", envelope.integration);
+    store.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
+    let (code, now_ms) = (failure.code(), store.clock.now_ms());
+    let attempts = envelope.failures.max(1);
+    Ok(ErrorRow {
+        id: id.to_string(),
+        attempt: attempts,
+        record: affected(&message.task),
+        trace: chain(failure, attempts),
+        payload: Some(payload),
+        state: ErrorState::Parked,
+        ..ErrorRow::of(envelope, stage, code, failure.to_string(), now_ms)
+    })
+}
+
+/// Writes what was parked into the error log, and tells of it unless the work itself is an alert.
+async fn write_down(
+    store: &Store,
+    envelope: &Envelope,
+    rows: Vec<ErrorRow>,
+) -> Result<(), Failure> {
+    let Some(first) = rows.first().filter(|_| !envelope.alert) else {
+        return store.log_errors(&envelope.tenant, &rows).await;
+    };
+    let records = rows.iter().map(|row| row.record.count).sum();
+    store.tell(&envelope.tenant, &Posted::one(parked_event(first, records))).await?;
+    store.log_errors(&envelope.tenant, &rows).await
 }
 
 /// Parks a text that cannot be read as a message.
@@ -79,8 +119,7 @@ pub async fn park_text(
         state: ErrorState::Parked,
         ..ErrorRow::of(&envelope, stage, code, failure.to_string(), now_ms)
     };
-    store.tell(&envelope.tenant, &Posted::one(parked_event(&row))).await?;
-    store.log_errors(&envelope.tenant, &[row]).await
+    write_down(store, &envelope, vec![row]).await
 }
 
 /// Whatever of an envelope can still be read.
@@ -155,7 +194,7 @@ fn note(task: &Task, failure: &Failure, fails_run: bool, room: u64) -> Option<No
     }
 }
 
-fn parked_event(row: &ErrorRow) -> Event {
+fn parked_event(row: &ErrorRow, records: u64) -> Event {
     let mut data = Object::new();
     data.insert("integration", Value::from(row.integration.as_str()));
     data.insert("run", Value::from(row.run.as_str()));
@@ -163,7 +202,7 @@ fn parked_event(row: &ErrorRow) -> Event {
     data.insert("code", Value::from(row.code.as_str()));
     data.insert("message", Value::from(row.message.as_str()));
     data.insert("stage", Value::from(row.stage.as_str()));
-    data.insert("records", Value::from(i64::try_from(row.record.count).unwrap_or(i64::MAX)));
+    data.insert("records", Value::from(i64::try_from(records).unwrap_or(i64::MAX)));
     Event {
         id: format!("parked-{}", row.id),
         kind: event::ERRORS_PARKED.into(),

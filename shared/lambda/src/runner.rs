@@ -11,7 +11,7 @@ use ferrule_core::{Failure, Message, Next, SCHEDULE, Task};
 use ferrule_store::{Definitions, MAX_DELAY, Store};
 use tracing::{Instrument, error, info_span, warn};
 
-use crate::park;
+use crate::{give_up, park};
 
 /// What a rate limit without a hint waits, before scaling.
 const UNHINTED_WAIT: Duration = Duration::from_mins(1);
@@ -27,21 +27,6 @@ pub trait Stage: Send + Sync + 'static {
         message: Message,
         time_left: Duration,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
-
-    /// Takes from a message what an earlier delivery has done already, before it is parked.
-    fn remaining(&self, message: Message) -> impl Future<Output = Result<Message, Failure>> + Send {
-        async { Ok(message) }
-    }
-
-    /// Does what follows when a message has failed for good, before it is parked: whoever stands in
-    /// is told. May come twice.
-    fn given_up(
-        &self,
-        _: &Message,
-        _: &Failure,
-    ) -> impl Future<Output = Result<(), Failure>> + Send {
-        async { Ok(()) }
-    }
 }
 
 /// What became of one delivery.
@@ -139,11 +124,7 @@ impl<S: Stage> Runner<S> {
             Next::Park => {
                 error!(code, %failure, attempt = failures, "parked");
                 message.envelope.failures = failures;
-                let message = self.stage.remaining(message).await?;
-                self.stage.given_up(&message, &failure).await?;
-                let integration = self.definitions.of(&message.envelope).await.ok();
-                park(&self.store, self.stage.name(), integration.as_deref(), &message, &failure)
-                    .await
+                give_up(&self.store, &self.definitions, self.stage.name(), message, &failure).await
             }
         }
     }

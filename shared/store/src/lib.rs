@@ -7,9 +7,11 @@
 mod audit;
 pub mod aws;
 mod cache;
+mod claims;
 mod clock;
 mod definitions;
 mod deliveries;
+mod disabled;
 mod digests;
 mod errors;
 mod keys;
@@ -29,10 +31,12 @@ mod table;
 
 pub use audit::AuditRow;
 pub use cache::Definitions;
+pub use claims::{BatchClaim, is_done, letter};
 pub use clock::Clock;
 pub use definitions::{DefinitionKind, Scheduled, Stored, hash_of};
 pub use deliveries::{Arrival, Claim, Claimed, Delivery};
 pub use digests::{Closed, Collector, Due, Member, Terms};
+pub use disabled::{Disabled, Place};
 pub use errors::{Affected, ErrorFilter, ErrorRow, ErrorState};
 pub use keys::{CustomerKey, Role};
 pub use listeners::{Listener, Listeners};

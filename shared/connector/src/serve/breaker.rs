@@ -1,12 +1,13 @@
 //! A breaker per connection: after repeated failures it opens, messages wait, a probe closes it.
 //!
 //! It parks nothing and loses nothing: a message that finds it open goes back on its queue, and
-//! that is no attempt.
+//! that is no attempt. That it opens and that it closes are events, each written together with the
+//! row that makes it true.
 
 use std::time::Duration;
 
-use ferrule_core::{Failure, Name, Tenant};
-use ferrule_store::{Item, Table, When};
+use ferrule_core::{Envelope, Event, Failure, Name, Object, Tenant, Value, event};
+use ferrule_store::{Item, Posted, Store, Table, When, Write, post};
 use serde::{Deserialize, Serialize};
 
 use super::Handler;
@@ -18,10 +19,16 @@ const OPENS_AT: u32 = 10;
 /// How long it stays open before a probe is let through, before scaling.
 const OPEN_FOR: Duration = Duration::from_mins(1);
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// Failures that did not open it are forgotten after this long.
+const FORGET_SECS: i64 = 3600;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Breaker {
     failures: u32,
     open_until: i64,
+    /// Since when it is open, in milliseconds since 1970; 0 is closed.
+    #[serde(default)]
+    opened_at: i64,
 }
 
 fn key(connection: &Name) -> String {
@@ -64,35 +71,105 @@ impl<C: Connector> Handler<C> {
     /// Counts a failure of the other side, or forgets them after a success.
     pub(super) async fn tell_breaker(
         &self,
-        tenant: &Tenant,
+        envelope: &Envelope,
         connection: &Name,
         failure: Option<&Failure>,
     ) -> Result<(), Failure> {
-        let is_down = matches!(failure, Some(Failure::Unavailable { .. }));
-        if failure.is_some() && !is_down {
-            return Ok(());
+        match failure {
+            Some(failure @ Failure::Unavailable { .. }) => {
+                self.ready.note_down(&envelope.tenant, connection);
+                self.count(envelope, connection, failure).await
+            }
+            None if self.ready.was_down(&envelope.tenant, connection) => {
+                self.close(envelope, connection).await
+            }
+            Some(_) | None => Ok(()),
         }
-        let (pk, sk) = (tenant.as_str(), key(connection));
-        if !is_down {
-            return if self.ready.was_down(tenant, connection) {
-                self.store.tables.delete(Table::State, pk, &sk, When::Always).await.map(drop)
-            } else {
-                Ok(())
-            };
-        }
-        self.ready.note_down(tenant, connection);
+    }
+
+    async fn count(
+        &self,
+        envelope: &Envelope,
+        connection: &Name,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        let (pk, sk, now) = (envelope.tenant.as_str(), key(connection), self.store.clock.now_ms());
         let row = self.store.tables.get(Table::State, pk, &sk).await?;
-        let breaker: Breaker = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
-        let failures = breaker.failures + 1;
-        let open_until =
-            if failures >= OPENS_AT { self.store.clock.now_ms() + self.open_ms() } else { 0 };
-        let mut next = Item::new(pk, sk, &Breaker { failures, open_until })?;
+        let before: Breaker = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
+        let failures = before.failures + 1;
+        let mut after = Breaker { failures, ..before.clone() };
+        if failures >= OPENS_AT {
+            after.open_until = now + self.open_ms();
+            after.opened_at = if before.opened_at == 0 { now } else { before.opened_at };
+        }
+        let mut next = Item::new(pk, &sk, &after)?;
         next.rev = 1;
+        if failures < OPENS_AT {
+            next = next.with_expiry(self.store.clock.now_secs() + FORGET_SECS);
+        }
         let when = row.map_or(When::Absent, |row| When::Rev(row.rev));
-        self.store.tables.put(Table::State, next, when).await.map(drop)
+        let write = Write::Put(Table::State, next, when);
+        let opens = after.opened_at != before.opened_at;
+        let reason = Some(failure.to_string());
+        let told = opens.then(|| {
+            told::<C>(event::CONNECTION_OPENED, connection, (now, after.opened_at), reason)
+        });
+        write_and_tell(&self.store, envelope, write, told).await
+    }
+
+    async fn close(&self, envelope: &Envelope, connection: &Name) -> Result<(), Failure> {
+        let (pk, sk, now) = (envelope.tenant.as_str(), key(connection), self.store.clock.now_ms());
+        let Some(row) = self.store.tables.get(Table::State, pk, &sk).await? else { return Ok(()) };
+        let breaker: Breaker = row.read()?;
+        let write = Write::Delete(Table::State, pk.into(), sk, When::Rev(row.rev));
+        let was_open = breaker.opened_at > 0;
+        let told = was_open.then(|| {
+            told::<C>(event::CONNECTION_CLOSED, connection, (now, breaker.opened_at), None)
+        });
+        write_and_tell(&self.store, envelope, write, told).await
     }
 
     fn open_ms(&self) -> i64 {
         i64::try_from(self.store.scaled(OPEN_FOR).as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// What is not written because another worker was faster needs no repeat: it counted, too.
+async fn write_and_tell(
+    store: &Store,
+    envelope: &Envelope,
+    write: Write,
+    told: Option<Event>,
+) -> Result<(), Failure> {
+    let posted = told.filter(|_| !envelope.alert).map(Posted::one);
+    let mut writes = vec![write];
+    if let Some(posted) = &posted {
+        writes.push(post(&envelope.tenant, posted)?);
+    }
+    match (store.tables.transact(writes).await?, posted) {
+        (true, Some(posted)) => store.send_posted(&envelope.tenant, &posted).await,
+        _ => Ok(()),
+    }
+}
+
+/// Its id says which opening it is about, so that it comes once.
+fn told<C: Connector>(
+    kind: &str,
+    connection: &Name,
+    (at, opened_at): (i64, i64),
+    reason: Option<String>,
+) -> Event {
+    let mut data = Object::new();
+    data.insert("connection", Value::from(connection.as_str()));
+    data.insert("connector", Value::from(C::NAME));
+    if let Some(reason) = reason {
+        data.insert("reason", Value::from(reason));
+    }
+    Event {
+        id: format!("{kind}-{connection}-{opened_at}"),
+        kind: kind.into(),
+        at,
+        subject: connection.to_string(),
+        data,
     }
 }

@@ -114,7 +114,7 @@ impl<C: Connector> Handler<C> {
                 rules: &integration.errors,
             })
             .await;
-        self.tell_breaker(&envelope.tenant, name, outcome.as_ref().err()).await?;
+        self.tell_breaker(envelope, name, outcome.as_ref().err()).await?;
         outcome
     }
 

@@ -2,8 +2,11 @@
 
 mod breaker;
 mod check;
+mod claim;
 mod extract;
+mod gone;
 mod load;
+mod notify;
 mod ready;
 
 use std::{sync::Arc, time::Duration};
@@ -42,7 +45,10 @@ impl<C: Connector> Stage for Handler<C> {
         let Message { envelope, task } = message;
         match task {
             Task::Extract(page) => self.extract(&envelope, &page, time_left).await,
-            Task::Load(batch) => self.load(&envelope, &batch, time_left).await,
+            Task::Load(batch) => match batch.recipient {
+                Some(at) => self.notify(&envelope, &batch, at, time_left).await,
+                None => self.load(&envelope, &batch, time_left).await,
+            },
             Task::Check(check) => self.check(&envelope, &check, time_left).await,
             Task::Transform(_)
             | Task::Note(_)
@@ -52,10 +58,6 @@ impl<C: Connector> Stage for Handler<C> {
                 Err(Failure::coded("TASK", format!("{} takes no such task", C::NAME)))
             }
         }
-    }
-
-    async fn remaining(&self, message: Message) -> Result<Message, Failure> {
-        self.undone(message).await
     }
 }
 

@@ -49,6 +49,10 @@ pub(super) struct Ready<C: Connector> {
 }
 
 impl<C: Connector> Ready<C> {
+    pub(super) fn settings(&self) -> &C::Settings {
+        &self.settings
+    }
+
     pub(super) fn context<'a>(
         &'a self,
         handler: &'a Handler<C>,

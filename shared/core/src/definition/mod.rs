@@ -18,7 +18,7 @@ pub use limits::{Action, ErrorRule, Limits, Rate, Retry, StatusMatch, Then};
 pub use mapping::{Check, Column, Kind, Mapping, Rule};
 pub use notify::{Mention, Message, Notify, Once, QuietHours, Recipient, Window};
 pub use output::Output;
-pub use recipients::{Listed, ROOM, piece_seq};
+pub use recipients::{Listed, ROOM, piece_seq, same_piece};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use source::{Cursor, CursorKind, Source};

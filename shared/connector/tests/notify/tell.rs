@@ -1,0 +1,99 @@
+//! Who is told what, and who instead.
+
+use std::time::Duration;
+
+use ferrule_connector::Failure;
+use ferrule_core::RunState;
+use ferrule_store::ErrorState;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn tells_every_record_once_and_the_run_ends() {
+    let world = World::new().await;
+    world.send(&["a", "b", "c"]).await;
+    world.settle().await;
+    assert_eq!(world.heard(), ["front: n-a", "front: n-b", "front: n-c"]);
+    let run = world.ended().await;
+    assert_eq!((run.state, run.counts.told), (RunState::Succeeded, 3));
+    assert!(world.errors().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_target_will_not_have_is_parked_alone_and_told_to_who_stands_in() {
+    let world = World::new().await;
+    world.answer("front", "b", Failure::rejected("bell", "too loud"));
+    world.send(&["a", "b", "c"]).await;
+    world.settle().await;
+    assert_eq!(world.heard(), ["front: n-a", "front: n-c", "back: n-b"]);
+    let run = world.ended().await;
+    assert_eq!((run.counts.told, run.counts.refused), (3, 1));
+    let errors = world.errors().await;
+    assert_eq!(errors.len(), 1);
+    assert_eq!((errors[0].state, errors[0].record.count), (ErrorState::Parked, 1));
+    assert_eq!(world.dispatched().await, ["errors.parked"]);
+}
+
+#[tokio::test]
+async fn a_target_that_is_down_for_the_whole_schedule_is_stood_in_for() {
+    let world = World::new().await;
+    world.answer("front", "b", Failure::unavailable("bell", "503"));
+    world.send(&["a", "b", "c"]).await;
+    world.settle().await;
+    assert_eq!(world.heard(), ["front: n-a", "back: n-b", "back: n-c"]);
+    let run = world.ended().await;
+    assert_eq!((run.state, run.counts.told, run.counts.parked), (RunState::Partial, 3, 2));
+}
+
+#[tokio::test]
+async fn nobody_stands_in_for_a_fallback_and_the_run_ends_all_the_same() {
+    let world = World::new().await;
+    for to in ["front", "back"] {
+        world.answer(to, "a", Failure::rejected("bell", "no"));
+    }
+    world.send(&["a"]).await;
+    world.settle().await;
+    assert!(world.heard().is_empty());
+    let run = world.ended().await;
+    assert_eq!((run.counts.told, run.counts.refused), (0, 2));
+    assert_eq!(world.errors().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_has_outlived_its_use_goes_into_a_digest() {
+    let world = World::new().await;
+    world.send(&["a", "b"]).await;
+    world.store.clock.advance(Duration::from_hours(3));
+    world.settle().await;
+    assert!(world.heard().is_empty());
+    assert_eq!(world.dispatched().await, ["fold 2"]);
+    let run = world.ended().await;
+    assert_eq!((run.state, run.counts.digested), (RunState::Succeeded, 2));
+}
+
+#[tokio::test]
+async fn what_is_replayed_is_never_too_late_and_looked_for_first() {
+    let world = World::new().await;
+    world.store.clock.advance(Duration::from_hours(3));
+    let mut message = world.message(&["a"]);
+    message.envelope.replayed = true;
+    for _ in 0..2 {
+        world.store.send("bell", &[message.clone()], Duration::ZERO).await.unwrap();
+    }
+    world.settle().await;
+    assert_eq!(world.heard(), ["front: n-a"], "twice asked for, once done");
+    assert!(world.bell.rings.lock().unwrap()[0].again);
+}
+
+#[tokio::test]
+async fn an_attempt_that_may_have_got_through_is_said_to_be_one() {
+    let world = World::new().await;
+    world.answer("front", "a", Failure::unavailable("bell", "no answer within 20s"));
+    world.send(&["a", "b"]).await;
+    let runner = world.runner();
+    assert!(world.deliver(&runner).await);
+    world.bell.answers.lock().unwrap().clear();
+    world.settle().await;
+    let rings = world.bell.rings.lock().unwrap().clone();
+    assert_eq!(rings.iter().map(|ring| ring.again).collect::<Vec<_>>(), [true, false]);
+}

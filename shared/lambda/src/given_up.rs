@@ -1,0 +1,103 @@
+//! What follows when work has failed for good: whoever stands in is told, and the rest is parked.
+
+use ferrule_core::{
+    Batch, Counts, Failure, Message, Name, Note, Task, Timings,
+    definition::{Integration, same_piece},
+};
+use ferrule_store::{Definitions, Store, is_done, letter};
+use tracing::error;
+
+use crate::park;
+
+/// Parks what is left of a message, after those that stand in for its recipient have got their part.
+/// May come twice: the same is sent and written again, and recognised.
+pub async fn give_up(
+    store: &Store,
+    definitions: &Definitions,
+    stage: &str,
+    message: Message,
+    failure: &Failure,
+) -> Result<(), Failure> {
+    let integration = match definitions.of(&message.envelope).await {
+        Ok(integration) => Some(integration),
+        Err(Failure::Invalid { .. }) => None,
+        Err(failure) => return Err(failure),
+    };
+    if let Some(integration) = &integration {
+        hand_over(store, definitions, integration, &message).await?;
+    }
+    let rest = store.undone(message).await?;
+    park(store, stage, integration.as_deref(), &rest, failure).await
+}
+
+/// Gives those that stand in for a recipient the notifications that it was not told: all of its
+/// batch that are neither told nor in a digest. Does nothing for other work, nor for work that was
+/// replayed: they have been told when it failed first.
+pub async fn hand_over(
+    store: &Store,
+    definitions: &Definitions,
+    integration: &Integration,
+    message: &Message,
+) -> Result<(), Failure> {
+    let Message { envelope, task: Task::Load(batch) } = message else { return Ok(()) };
+    let Some(from) = batch.recipient.and_then(|at| integration.recipient(at)) else {
+        return Ok(());
+    };
+    if envelope.replayed {
+        return Ok(());
+    }
+    let untold = untold(store, message, batch).await?;
+    let mut idle = Vec::new();
+    for at in from.fallback {
+        let seq = same_piece(batch.seq, at);
+        let place = integration.recipient(at);
+        let name = place.map(|place| place.recipient.connection.clone());
+        match connector_of(definitions, message, name).await? {
+            Some(connector) if !untold.is_empty() => {
+                let part = Batch {
+                    seq,
+                    counts: Counts::default(),
+                    timings: Timings::default(),
+                    recipient: Some(at),
+                    records: untold.clone(),
+                    origin: batch.origin.clone(),
+                };
+                store.send_task(connector.as_str(), envelope, Task::Load(part)).await?;
+            }
+            _ => idle.push((seq, 1)),
+        }
+    }
+    let Some((seq, _)) = idle.first().copied() else { return Ok(()) };
+    let (counts, timings) = (Counts::default(), Timings::default());
+    let note = Note::Batch { seq, others: idle, counts, timings, failed: None };
+    store.send_task("journal", envelope, Task::Note(note)).await
+}
+
+async fn untold(
+    store: &Store,
+    message: &Message,
+    batch: &Batch,
+) -> Result<Vec<ferrule_core::Record>, Failure> {
+    let (claim, _) = store.batch_claim(&message.envelope, batch).await?;
+    let letters = claim.letters(batch.records.len());
+    let is_untold = |one: char| one == letter::REFUSED || !is_done(one);
+    let records = batch.records.iter().zip(letters);
+    Ok(records.filter(|(_, one)| is_untold(*one)).map(|(record, _)| record.clone()).collect())
+}
+
+/// A fallback whose connection is gone cannot be told; what it stood in for is parked anyway.
+async fn connector_of(
+    definitions: &Definitions,
+    message: &Message,
+    connection: Option<Name>,
+) -> Result<Option<Name>, Failure> {
+    let Some(connection) = connection else { return Ok(None) };
+    match definitions.connection(&message.envelope.tenant, &connection).await {
+        Ok(connection) => Ok(Some(connection.connector.clone())),
+        Err(failure @ Failure::Invalid { .. }) => {
+            error!(code = failure.code(), %failure, "nobody stands in");
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,134 @@
+//! Who is at work on a batch, and what became of its records so far: one row a batch.
+
+use ferrule_core::{Batch, Counts, Envelope, Failure, Message, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::{Item, Store, Table, When};
+
+/// What is known of a batch is kept this long.
+const KEEP_SECS: i64 = 14 * 86_400;
+
+/// What became of one record, as one letter of the row.
+pub mod letter {
+    /// Nothing yet.
+    pub const OPEN: char = '.';
+    /// Nothing known: an attempt may have got through.
+    pub const TRIED: char = '?';
+    /// New in the target.
+    pub const CREATED: char = 'c';
+    /// Changed in the target.
+    pub const UPDATED: char = 'u';
+    /// The same in the target.
+    pub const UNCHANGED: char = 'n';
+    /// Older than what the target has.
+    pub const STALE: char = 's';
+    /// Removed from the target.
+    pub const DELETED: char = 'd';
+    /// In the error log, alone.
+    pub const REFUSED: char = 'r';
+    /// Told to its recipient.
+    pub const TOLD: char = 't';
+    /// Put into a digest.
+    pub const DIGESTED: char = 'g';
+}
+
+/// The state row of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchClaim {
+    /// Hash of the records, so that a repeat with other records is not taken for done.
+    pub digest: String,
+    /// One [`letter`] a record; missing ones are open.
+    pub done: String,
+    /// Everything is done, and the journal was told.
+    pub finished: bool,
+    /// Somebody is at work until then, in milliseconds since 1970; 0 is nobody.
+    pub held_until: i64,
+    /// Mark of who is at work.
+    #[serde(default)]
+    pub owner: String,
+}
+
+impl BatchClaim {
+    /// Returns one letter for each of `count` records.
+    pub fn letters(&self, count: usize) -> Vec<char> {
+        self.done.chars().chain(std::iter::repeat(letter::OPEN)).take(count).collect()
+    }
+
+    /// Counts what is done.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for one in self.done.chars() {
+            match one {
+                letter::CREATED => counts.created += 1,
+                letter::UPDATED => counts.updated += 1,
+                letter::UNCHANGED => counts.unchanged += 1,
+                letter::STALE => counts.stale += 1,
+                letter::DELETED => counts.deleted += 1,
+                letter::REFUSED => counts.refused += 1,
+                letter::TOLD => counts.told += 1,
+                letter::DIGESTED => counts.digested += 1,
+                _ => {}
+            }
+        }
+        counts
+    }
+}
+
+/// Tells whether a record with this letter needs nothing more.
+pub fn is_done(one: char) -> bool {
+    !matches!(one, letter::OPEN | letter::TRIED)
+}
+
+/// What somebody asked for again has a row of its own: it is part of a batch.
+fn claim_key(envelope: &Envelope, batch: &Batch, digest: &str) -> String {
+    let (run, seq) = (&envelope.run, batch.seq);
+    if envelope.replayed {
+        format!("batch#{run}#{seq}#{digest}")
+    } else {
+        format!("batch#{run}#{seq}")
+    }
+}
+
+impl Store {
+    /// Returns what is known of a batch, with the row's revision. Of a batch with the same number and
+    /// other records nothing is known.
+    pub async fn batch_claim(
+        &self,
+        envelope: &Envelope,
+        batch: &Batch,
+    ) -> Result<(BatchClaim, Option<u64>), Failure> {
+        let digest = batch.digest().to_string();
+        let sk = claim_key(envelope, batch, &digest);
+        let row = self.tables.get(Table::State, envelope.tenant.as_str(), &sk).await?;
+        let there: Option<BatchClaim> = row.as_ref().map(Item::read).transpose()?;
+        let claim = there.filter(|claim| claim.digest == digest);
+        let claim = claim.unwrap_or_else(|| BatchClaim { digest, ..BatchClaim::default() });
+        Ok((claim, row.map(|row| row.rev)))
+    }
+
+    /// Writes it down; `false` when somebody else did meanwhile.
+    pub async fn put_batch_claim(
+        &self,
+        envelope: &Envelope,
+        batch: &Batch,
+        claim: &BatchClaim,
+        rev: Option<u64>,
+    ) -> Result<bool, Failure> {
+        let sk = claim_key(envelope, batch, &claim.digest);
+        let mut row = Item::new(envelope.tenant.as_str(), sk, claim)?
+            .with_expiry(self.clock.now_secs() + KEEP_SECS);
+        row.rev = 1;
+        let when = rev.map_or(When::Absent, When::Rev);
+        Ok(self.tables.put(Table::State, row, when).await?.is_done())
+    }
+
+    /// Takes from a batch that is to be parked what is done, and counts it.
+    pub async fn undone(&self, mut message: Message) -> Result<Message, Failure> {
+        let Task::Load(batch) = &mut message.task else { return Ok(message) };
+        let (claim, _) = self.batch_claim(&message.envelope, batch).await?;
+        let mut letters = claim.letters(batch.records.len()).into_iter();
+        batch.counts += claim.counts();
+        batch.records.retain(|_| letters.next().is_none_or(|one| !is_done(one)));
+        Ok(message)
+    }
+}
