@@ -13,9 +13,6 @@ pub use settings::{Secret, Settings, Target};
 
 use crate::{event::Event, post::Receiver};
 
-/// Code of the failure that says: the receiver wants nothing more, for good.
-const GONE: &str = "GONE";
-
 /// Posts signed events to a receiver of one's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Webhook;

@@ -2,10 +2,9 @@
 
 use ferrule_connector::{Answer, Call, Context, Failure, Timeouts, url_guard};
 use ferrule_core::definition::ErrorRule;
-use http::Method;
 use url::Url;
 
-use crate::{GONE, Webhook, event::Event, settings::Secret, sign::Keys};
+use crate::{Webhook, event::Event, settings::Secret, sign::Keys};
 
 /// Headers that are ours.
 const OURS: [&str; 6] = [
@@ -56,21 +55,21 @@ impl<'a> Receiver<'a> {
         }
         let answer = self.context.http.send(call).await?;
         if answer.is_accepted && answer.status == 410 {
-            return Err(gone(&answer));
+            return Err(Failure::gone(self.context.http.service(), &answer.reason));
         }
         Ok(answer)
     }
 
     /// Asks whether somebody is there, without telling anything.
     pub(crate) async fn look(&self) -> Result<Answer, Failure> {
-        let mut call = self.dress(Call::new(Method::HEAD, self.url.clone()))?;
+        let mut call = self.dress(Call::get(self.url.clone()))?;
         // Whoever takes only POST says so: that is an answer.
         for status in [400, 404, 405, 406, 410, 415, 422, 501] {
             call = call.accept(status);
         }
         let answer = self.context.http.send(call).await?;
         if answer.is_accepted && answer.status == 410 {
-            return Err(gone(&answer));
+            return Err(Failure::gone(self.context.http.service(), &answer.reason));
         }
         Ok(answer)
     }
@@ -108,11 +107,6 @@ fn tokens(url: &Url) -> Vec<String> {
     let query = url.query_pairs().map(|(_, value)| value.into_owned());
     let parts = path.chain(query).filter(|part| part.chars().count() >= TOKEN_CHARS);
     [url.as_str().to_owned()].into_iter().chain(parts).collect()
-}
-
-fn gone(answer: &Answer) -> Failure {
-    let reason = format!("the receiver wants no more events and is disabled: {}", answer.reason);
-    Failure::coded(GONE, reason)
 }
 
 #[cfg(test)]

@@ -93,6 +93,6 @@ async fn a_receiver_that_is_down_is_left_in_peace() {
 async fn a_receiver_that_is_gone_fails_the_rest() {
     let desk = answering(410).await;
     let failure = desk.load(Mode::Upsert, &records(), &mut [None, None, None]).await.unwrap_err();
-    assert_eq!(failure.code(), "GONE");
+    assert_eq!(failure.code(), "TARGET_GONE");
     assert_eq!(desk.receiver.requests().len(), 1);
 }

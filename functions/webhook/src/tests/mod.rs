@@ -150,7 +150,7 @@ async fn a_check_without_a_ping_tells_nothing_to_the_receiver() {
     let message = desk.check().await.unwrap().message;
     assert!(message.contains("405"), "{message}");
     let request = &desk.receiver.requests()[0];
-    assert_eq!((request.method.as_str(), request.body.len()), ("HEAD", 0));
+    assert_eq!((request.method.as_str(), request.body.len()), ("GET", 0));
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_check_with_a_ping_posts_a_signed_event() {
 #[tokio::test]
 async fn a_check_tells_a_bad_credential_from_a_dead_host() {
     assert_eq!(answering(401).await.check().await.unwrap_err().code(), "unauthorized");
-    assert_eq!(answering(410).await.check().await.unwrap_err().code(), "GONE");
+    assert_eq!(answering(410).await.check().await.unwrap_err().code(), "TARGET_GONE");
     let desk = willing().await.with_settings(json!({ "url": "http://127.0.0.1:1024/" }));
     assert_eq!(desk.check().await.unwrap_err().code(), "unavailable");
 }
@@ -179,4 +179,9 @@ fn a_target_is_named_without_its_query() {
     assert_eq!(Webhook.target(&settings, &Target::default()), "example.com/hook");
     let hidden = Webhook.target(&Settings::default(), &Target::default());
     assert_eq!(hidden, "the address in the secret");
+}
+
+#[test]
+fn the_readme_and_the_schema_say_what_the_types_say() {
+    ferrule_testing::generated::<Webhook>();
 }

@@ -80,7 +80,7 @@ async fn every_answer_is_a_decision() {
         (400, "rejected"),
         (401, "unauthorized"),
         (404, "rejected"),
-        (410, "GONE"),
+        (410, "TARGET_GONE"),
         (429, "throttled"),
         (500, "unavailable"),
         (502, "unavailable"),
