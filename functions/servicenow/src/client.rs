@@ -1,9 +1,9 @@
 //! Calls to one instance.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use ferrule_connector::{
-    Answer, Call, Context, Failure, Object, Value,
+    Answer, Call, Context, Failure, Object, Timeouts, Value,
     auth::{ApiKey, Auth, ClientAuth, Grant, Scheme},
     url_guard,
 };
@@ -18,6 +18,7 @@ pub(crate) struct Client<'a> {
     rules: &'a [ErrorRule],
     base: Url,
     scheme: Scheme,
+    started: Instant,
 }
 
 /// One page of a list.
@@ -38,7 +39,7 @@ impl<'a> Client<'a> {
     ) -> Result<Self, Failure> {
         let base = url_guard::parse(&context.settings.instance_url, context.local)?;
         let scheme = scheme(context, &base);
-        Ok(Self { context, rules, base, scheme })
+        Ok(Self { context, rules, base, scheme, started: Instant::now() })
     }
 
     /// Names where records are read or written, for logs.
@@ -108,7 +109,9 @@ impl<'a> Client<'a> {
 
     /// Sends a call whose answer is of the caller's own shape.
     pub(crate) async fn send(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        let left = self.context.time_left.saturating_sub(self.started.elapsed());
         let call = call.header("accept", "application/json").rules(self.rules);
+        let call = call.timeouts(Timeouts::default().within(left));
         let auth = Auth::new(&self.scheme, self.context)?;
         let answer = Box::pin(auth.send(call)).await?;
         if answer.is_html() {

@@ -18,14 +18,14 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) failure: Option<Failure>,
-    /// Every record was refused by itself.
+    /// A record was refused by itself.
     pub(super) refused: bool,
     /// Everything a person could read afterwards, outside of logs.
     pub(super) said: String,
 }
 
 impl Outcome {
-    /// Returns the failure's code, `rejected` where every record was refused, or `ok`.
+    /// Returns the failure's code, `rejected` where a record was refused, or `ok`.
     pub(super) fn code(&self) -> &str {
         match &self.failure {
             Some(failure) => failure.code(),
@@ -134,7 +134,7 @@ impl<C: Connector> Stage<C> {
         let mut outcome = Outcome::default();
         outcome.say(self.connector.target(&desk.settings, &target));
         let refused = |one: &Option<Disposition>| matches!(one, Some(Disposition::Refused { .. }));
-        outcome.refused = !done.is_empty() && done.iter().all(refused);
+        outcome.refused = done.iter().any(refused);
         for one in done.iter().flatten() {
             outcome.say(format!("{one:?}"));
         }
