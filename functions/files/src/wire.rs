@@ -3,27 +3,23 @@
 //! (`infra/decisions/0011-small-bootstraps.md`).
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ferrule_store::aws::tls;
+use ferrule_store::aws::{Connections, Names, SdkBody, connections};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Body, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::{HttpConnector as Tcp, dns::Name};
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy;
 use object_store::client::{
-    ClientConfigKey, ClientOptions, DnsError, DnsResolver, HttpClient, HttpConnector, HttpError,
-    HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody, HttpService,
+    ClientConfigKey, ClientOptions, DnsResolver, HttpClient, HttpConnector, HttpError,
+    HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
 use tokio::time::{Instant, timeout_at};
-use tower_service::Service;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -38,28 +34,28 @@ pub(crate) struct Wire;
 
 impl HttpConnector for Wire {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let mut tcp = Tcp::new_with_resolver(Names(options.dns_resolver().cloned()));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        let https = HttpsConnectorBuilder::new().with_tls_config(tls());
-        let plain = options.get_config_value(&ClientConfigKey::AllowHttp);
-        let https = if plain.as_deref() == Some("true") {
-            https.https_or_http()
-        } else {
-            https.https_only()
-        };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(https.enable_http1().wrap_connector(tcp));
-        Ok(HttpClient::new(Connections(client)))
+        let names = options.dns_resolver().map(names).unwrap_or_default();
+        let plain_too = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let pool = connections(names, CONNECT, plain_too.as_deref() == Some("true"));
+        Ok(HttpClient::new(Wired(pool)))
     }
 }
 
-#[derive(Debug)]
-struct Connections(Client<HttpsConnector<Tcp<Names>>, HttpRequestBody>);
+fn names(resolver: &Arc<dyn DnsResolver>) -> Names {
+    let resolver = Arc::clone(resolver);
+    Names::new(move |name| {
+        let found = resolver.resolve(&name);
+        Box::pin(async move {
+            let found = found.await.map_err(io::Error::other)?;
+            Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
+        })
+    })
+}
 
-impl HttpService for Connections {
+#[derive(Debug)]
+struct Wired(Connections);
+
+impl HttpService for Wired {
     fn call<'s, 'f>(
         &'s self,
         request: HttpRequest,
@@ -70,6 +66,7 @@ impl HttpService for Connections {
     {
         Box::pin(async move {
             let until = Instant::now() + CALL;
+            let request = request.map(SdkBody::from_body_1_x);
             let answer = timeout_at(Instant::now() + SILENCE, self.0.request(request)).await;
             let answer = answer.map_err(|_| silence())?.map_err(|error| broken(&error))?;
             Ok(answer.map(|body| HttpResponseBody::new(timed(body, until))))
@@ -104,32 +101,4 @@ fn broken(error: &legacy::Error) -> HttpError {
         cause = inner;
     }
     HttpError::new_boxed(kind, cause.to_string().into())
-}
-
-/// Resolves names as the options say, else as the machine does.
-#[derive(Debug, Clone)]
-struct Names(Option<Arc<dyn DnsResolver>>);
-
-impl Service<Name> for Names {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = DnsError;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let resolver = self.0.clone();
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = match resolver {
-                Some(resolver) => {
-                    let addresses = resolver.resolve(name.as_str()).await?;
-                    addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
-                }
-                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
-            };
-            Ok(found.into_iter())
-        })
-    }
 }

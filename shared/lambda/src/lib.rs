@@ -3,6 +3,7 @@
 
 mod doors;
 mod given_up;
+mod logs;
 mod park;
 mod runner;
 mod settings;
@@ -11,11 +12,7 @@ pub use doors::{run_api, run_dead_letters, run_queue, run_schedule};
 pub use given_up::{give_up, hand_over};
 pub use lambda_http;
 pub use lambda_runtime::Error;
+pub use logs::init;
 pub use park::{park, park_parts, park_text};
 pub use runner::{Delivered, Runner, Stage};
 pub use settings::Settings;
-
-/// Starts logging. Call it once, first thing in `main`.
-pub fn init() {
-    lambda_runtime::tracing::init_default_subscriber();
-}

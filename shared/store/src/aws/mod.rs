@@ -20,7 +20,7 @@ pub use secrets::SecretsManager;
 pub use session::Access;
 use session::Session;
 pub use sqs::Sqs;
-pub use transport::{http_client, tls};
+pub use transport::{Connections, Names, SdkBody, connections, http_client};
 
 use crate::{Clock, Places, Store};
 

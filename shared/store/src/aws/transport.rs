@@ -1,8 +1,14 @@
-//! How the SDK reaches AWS: HTTP/1.1 with TLS, over one pool for all clients. The SDK's own
-//! transport brings HTTP/2 and proxies, which no service here needs
-//! (`infra/decisions/0011-small-bootstraps.md`).
+//! How functions reach AWS, and the `files` connector its stores: HTTP/1.1 with TLS, without
+//! redirects and proxies. The clients that the SDK and `object_store` bring are several times this
+//! size, each (`infra/decisions/0011-small-bootstraps.md`).
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use aws_smithy_runtime_api::client::{
     http::{
@@ -13,15 +19,20 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::body::SdkBody;
+pub use aws_smithy_types::body::SdkBody;
+use futures_util::future::BoxFuture;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector as Tcp},
+    client::legacy::{
+        Client,
+        connect::{HttpConnector as Tcp, dns::Name},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore};
+use tower_service::Service;
 
-/// How long connecting may take.
+/// How long connecting to AWS may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// Reading the machine's root certificates takes its time: once a process.
@@ -31,22 +42,26 @@ static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
     ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 });
 
-/// Returns how TLS is spoken here: with whom the machine trusts.
-pub fn tls() -> ClientConfig {
-    TLS.clone()
-}
+/// A pool of connections. One type for everybody: each other one would be compiled again.
+pub type Connections = Client<HttpsConnector<Tcp<Names>>, SdkBody>;
 
-/// Makes the transport; it connects to nobody yet.
-pub fn http_client() -> SharedHttpClient {
-    let mut tcp = Tcp::new();
+/// Makes a pool that trusts whom the machine trusts, and connects to nobody yet.
+pub fn connections(names: Names, connect: Duration, plain_too: bool) -> Connections {
+    let mut tcp = Tcp::new_with_resolver(names);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
-    let https = HttpsConnectorBuilder::new().with_tls_config(tls()).https_or_http().enable_http1();
-    let client = Client::builder(TokioExecutor::new())
+    tcp.set_connect_timeout(Some(connect));
+    let tls = HttpsConnectorBuilder::new().with_tls_config(TLS.clone());
+    let https = if plain_too { tls.https_or_http() } else { tls.https_only() };
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .build(https.wrap_connector(tcp));
-    SharedHttpClient::new(Shared(SharedHttpConnector::new(Transport(client))))
+        .build(https.enable_http1().wrap_connector(tcp))
+}
+
+/// Makes the transport of the SDK.
+pub fn http_client() -> SharedHttpClient {
+    let transport = Transport(connections(Names::default(), CONNECT, true));
+    SharedHttpClient::new(Shared(SharedHttpConnector::new(transport)))
 }
 
 /// Hands the same transport to every client.
@@ -64,7 +79,7 @@ impl HttpClient for Shared {
 }
 
 #[derive(Debug)]
-struct Transport(Client<HttpsConnector<Tcp>, SdkBody>);
+struct Transport(Connections);
 
 impl HttpConnector for Transport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -76,6 +91,46 @@ impl HttpConnector for Transport {
             let answer = answer.map_err(|error| ConnectorError::io(error.into()))?;
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+type Found = BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+
+/// Resolves names: as the machine does, or in a way of one's own.
+#[derive(Clone, Default)]
+pub struct Names(Option<Arc<dyn Fn(String) -> Found + Send + Sync>>);
+
+impl Names {
+    /// Takes what resolves a name. Ports in its addresses do not count.
+    pub fn new(resolve: impl Fn(String) -> Found + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(resolve)))
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
+impl Service<Name> for Names {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolve = self.0.clone();
+        Box::pin(async move {
+            let found = match resolve {
+                Some(resolve) => resolve(name.as_str().to_owned()).await?,
+                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+            };
+            Ok(found.into_iter())
         })
     }
 }
