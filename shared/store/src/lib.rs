@@ -9,6 +9,7 @@ pub mod aws;
 mod cache;
 mod claims;
 mod clock;
+mod config;
 mod definitions;
 mod deliveries;
 mod disabled;
@@ -33,6 +34,10 @@ pub use audit::AuditRow;
 pub use cache::Definitions;
 pub use claims::{BatchClaim, is_done, letter};
 pub use clock::Clock;
+pub use config::{
+    BadKey, Config, ConfigAction, ConfigAt, ConfigChange, ConfigDone, ConfigKey, ConfigRefusal,
+    ConfigVersion, ConfigWish, Held, MAX_CONFIG_BYTES, MOST_CHANGES, Refused,
+};
 pub use definitions::{DefinitionKind, Scheduled, Stored, hash_of};
 pub use deliveries::{Arrival, Claim, Claimed, Delivery};
 pub use digests::{Closed, Collector, Due, Member, Terms};

@@ -75,4 +75,33 @@ impl Secrets {
             Self::Memory(secrets) => Ok(secrets.write(owner, tenant, connection, body, expected)),
         }
     }
+
+    /// Adds a version that stays readable by its id, and returns that id. Secrets Manager keeps at
+    /// least the last hundred of a secret.
+    pub async fn add_version(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        path: &str,
+        body: &str,
+    ) -> Result<String, Failure> {
+        match self {
+            Self::Aws(secrets) => secrets.add_version(owner, tenant, path, body).await,
+            Self::Memory(secrets) => secrets.add_version(owner, tenant, path, body).await,
+        }
+    }
+
+    /// Reads one version that was added; `None` when it is not kept any more.
+    pub async fn read_version(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        path: &str,
+        version: &str,
+    ) -> Result<Option<Secret>, Failure> {
+        match self {
+            Self::Aws(secrets) => secrets.read_version(owner, tenant, path, version).await,
+            Self::Memory(secrets) => secrets.read_version(owner, tenant, path, version).await,
+        }
+    }
 }

@@ -20,101 +20,97 @@ impl Fit {
         if !schema.is_object() {
             return Err("a schema is an object, such as {\"type\": \"string\"}".to_owned());
         }
-        if refers_to_itself(&schema, &schema, &mut Vec::new()) {
-            return Err("this schema refers to itself without end".to_owned());
-        }
         let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
-        let validator = options.offline().build(&schema).map_err(|error| {
-            let at = error.instance_path().as_str().to_owned();
-            format!("this is no JSON Schema: {}{error}", if at.is_empty() { at } else { at + ": " })
-        })?;
-        Ok(Self { schema, validator })
+        match options.offline().build(&schema) {
+            Ok(validator) => Ok(Self { schema, validator }),
+            Err(error) => Err(format!("this is no JSON Schema: {error}")),
+        }
     }
 
-    /// Finds how a value does not fit; it is called `at`. The messages name keys, but no values.
+    /// Finds how a value does not fit; it is called `at`. Messages name keys, but show no values.
     pub fn problems(&self, value: &Value, at: &str) -> Vec<Problem> {
-        let each = |error: &ValidationError<'_>| schema_problem::problems(error, &self.schema, at);
-        self.errors(value, each)
+        self.errors(value, at, |error| schema_problem::problems(error, &self.schema, at))
     }
 
-    /// Finds how a value does not fit without a word of the value: where in the schema.
+    /// Finds how a secret does not fit: only where in the schema, with not a word of the value.
     pub fn hidden_problems(&self, value: &Value, at: &str) -> Vec<Problem> {
-        let each = |error: &ValidationError<'_>| {
+        self.errors(value, at, |error| {
             let rule = error.schema_path().as_str();
-            vec![Problem::new(at, format!("the value does not keep to the schema at {rule}"))]
-        };
-        self.errors(value, each)
+            vec![Problem::new(at, format!("this does not keep to the schema's rule {rule}"))]
+        })
     }
 
     fn errors(
         &self,
         value: &Value,
+        at: &str,
         each: impl Fn(&ValidationError<'_>) -> Vec<Problem>,
     ) -> Vec<Problem> {
         match value.to() {
-            Ok(value) => self.validator.iter_errors(&value).flat_map(|error| each(&error)).collect(),
-            Err(_) => vec![Problem::new("", "this value cannot be compared with its schema")],
+            Ok(value) => {
+                self.validator.iter_errors(&value).flat_map(|error| each(&error)).collect()
+            }
+            Err(_) => vec![Problem::new(at, "this cannot be compared with its schema")],
         }
     }
 }
 
-/// Tells whether a reference leads back to itself while looking at the same value: a validator
-/// would never come to an end.
-fn refers_to_itself<'s>(
-    schema: &'s serde_json::Value,
-    root: &'s serde_json::Value,
-    path: &mut Vec<&'s str>,
-) -> bool {
-    let Some(object) = schema.as_object() else {
-        let mut items = schema.as_array().into_iter().flatten();
-        return items.any(|item| refers_to_itself(item, root, path));
-    };
-    object.iter().any(|(key, below)| match (key.as_str(), below.as_str()) {
-        ("$ref", Some(to)) if path.contains(&to) => true,
-        ("$ref", Some(to)) => {
-            let target = to.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
-            path.push(to);
-            let found = target.is_some_and(|target| same_value(target, root, path));
-            path.pop();
-            found
-        }
-        _ => refers_to_itself(below, root, path),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
 
-/// Follows only what looks at the same value.
-fn same_value<'s>(
-    schema: &'s serde_json::Value,
-    root: &'s serde_json::Value,
-    path: &mut Vec<&'s str>,
-) -> bool {
-    const APPLIED: [&str; 8] = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"];
-    let Some(object) = schema.as_object() else { return false };
-    let applied = object.iter().filter(|(key, _)| APPLIED.contains(&key.as_str()));
-    applied.into_iter().any(|(key, below)| {
-        if key == "$ref" {
-            let only = std::slice::from_ref(&below);
-            return only.iter().any(|to| follows(to, root, path));
-        }
-        match below {
-            serde_json::Value::Array(all) => all.iter().any(|one| same_value(one, root, path)),
-            one => same_value(one, root, path),
-        }
-    })
-}
-
-fn follows<'s>(
-    to: &'s serde_json::Value,
-    root: &'s serde_json::Value,
-    path: &mut Vec<&'s str>,
-) -> bool {
-    let Some(to) = to.as_str() else { return false };
-    if path.contains(&to) {
-        return true;
+    fn value(text: &str) -> Value {
+        json::parse(text.as_bytes()).unwrap()
     }
-    let target = to.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
-    path.push(to);
-    let found = target.is_some_and(|target| same_value(target, root, path));
-    path.pop();
-    found
+
+    fn said(problems: &[Problem]) -> String {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    const PORT: &str = r#"{"type": "object", "properties": {"port": {"type": "integer"}},
+        "required": ["port"], "additionalProperties": false}"#;
+
+    #[test]
+    fn says_where_a_value_does_not_fit() {
+        let fit = Fit::new(&value(PORT)).unwrap();
+        assert!(fit.problems(&value(r#"{"port": 5432}"#), "value").is_empty());
+        let found = said(&fit.problems(&value(r#"{"port": "s3cret", "prt": 1}"#), "value"));
+        assert!(found.contains("value.port: ") && found.contains("did you mean port?"), "{found}");
+        assert!(!found.contains("s3cret"), "{found}");
+    }
+
+    #[test]
+    fn says_nothing_of_a_secret() {
+        let fit = Fit::new(&value(PORT)).unwrap();
+        let found = fit.hidden_problems(&value(r#"{"port": "s3cret", "s3cret": 1}"#), "value");
+        assert_eq!(found.len(), 2);
+        assert!(!said(&found).contains("s3cret"), "{found:?}");
+        assert!(said(&found).contains("/properties/port/type"), "{found:?}");
+    }
+
+    #[test]
+    fn refuses_what_is_no_schema_and_what_it_would_have_to_fetch() {
+        for wrong in [
+            "true",
+            r#"{"type": "strng"}"#,
+            r#"{"pattern": "("}"#,
+            r#"{"$ref": "http://127.0.0.1:1/schema.json"}"#,
+        ] {
+            assert!(Fit::new(&value(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn comes_to_an_end_whatever_the_schema_says() {
+        for (schema, text) in [
+            (r##"{"$ref": "#"}"##, "1".to_owned()),
+            (r##"{"anyOf": [{"$ref": "#"}, {"type": "null"}]}"##, "1".to_owned()),
+            (r#"{"pattern": "^(a+)+$"}"#, format!("\"{}b\"", "a".repeat(10_000))),
+        ] {
+            if let Ok(fit) = Fit::new(&value(schema)) {
+                fit.problems(&value(&text), "value");
+            }
+        }
+    }
 }

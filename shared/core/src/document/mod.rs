@@ -7,6 +7,7 @@
 mod catalog;
 mod check;
 mod migrate;
+mod misfit;
 mod place;
 mod scalar;
 mod schema_problem;
@@ -16,6 +17,7 @@ mod tree;
 mod typed;
 
 pub use catalog::{Catalog, ConnectorSchema};
+pub use misfit::Fit;
 use place::Places;
 
 use crate::{

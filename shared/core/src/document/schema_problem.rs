@@ -21,7 +21,11 @@ pub(super) fn find(settings: &Object, schema: &Value, at: &str) -> Vec<Problem> 
     }
 }
 
-fn problems(error: &ValidationError<'_>, schema: &serde_json::Value, at: &str) -> Vec<Problem> {
+pub(super) fn problems(
+    error: &ValidationError<'_>,
+    schema: &serde_json::Value,
+    at: &str,
+) -> Vec<Problem> {
     let path = path(at, error.instance_path().as_str());
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected }

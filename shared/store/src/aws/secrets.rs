@@ -42,7 +42,7 @@ impl SecretsManager {
         connection: &Name,
         fresh: bool,
     ) -> Result<Option<Secret>, Failure> {
-        let name = self.name(owner, tenant, connection);
+        let name = self.name(owner, tenant, connection.as_str());
         let asked_at = self.clock.now_ms();
         let slot = self.cache.slot(&name);
         let mut cached = slot.lock().await;
@@ -53,7 +53,7 @@ impl SecretsManager {
         if let Some(known) = known {
             return Ok(known.secret.clone());
         }
-        match self.fetch(&name).await {
+        match self.fetch(&name, None).await {
             Ok(secret) => {
                 *cached = Some(Cached::new(secret.clone(), self.clock.now_ms()));
                 Ok(secret)
@@ -75,11 +75,11 @@ impl SecretsManager {
         body: &str,
         expected: Option<&str>,
     ) -> Result<bool, Failure> {
-        let name = self.name(owner, tenant, connection);
+        let name = self.name(owner, tenant, connection.as_str());
         let slot = self.cache.slot(&name);
         let mut cached = slot.lock().await;
         if expected.is_some() {
-            let current = self.fetch(&name).await?;
+            let current = self.fetch(&name, None).await?;
             let version = current.as_ref().map(|secret| secret.version.as_str());
             if version != expected {
                 *cached = Some(Cached::new(current, self.clock.now_ms()));
@@ -113,9 +113,39 @@ impl SecretsManager {
         }
     }
 
-    async fn fetch(&self, name: &str) -> Result<Option<Secret>, Failure> {
+    /// Adds a version. Two who create the secret at once both end up in it.
+    pub async fn add_version(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        path: &str,
+        body: &str,
+    ) -> Result<String, Failure> {
+        let name = self.name(owner, tenant, path);
+        if let Some(version) = self.put(&name, body).await? {
+            return Ok(version);
+        }
+        match self.create(&name, body).await {
+            Ok(version) => Ok(version),
+            Err(failure) => self.put(&name, body).await?.ok_or(failure),
+        }
+    }
+
+    /// Reads one version, never from the cache.
+    pub async fn read_version(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        path: &str,
+        version: &str,
+    ) -> Result<Option<Secret>, Failure> {
+        self.fetch(&self.name(owner, tenant, path), Some(version)).await
+    }
+
+    async fn fetch(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Failure> {
         let call = Call { service: "secretsmanager", action: "GetSecretValue", place: name };
-        let answer = match self.client().get_secret_value().secret_id(name).send().await {
+        let get = self.client().get_secret_value().secret_id(name);
+        let answer = match get.set_version_id(version.map(str::to_owned)).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return match error.as_service_error() {
@@ -155,7 +185,7 @@ impl SecretsManager {
         self.client.get_or_init(|| Client::new(self.session.config()))
     }
 
-    fn name(&self, owner: &Name, tenant: &Tenant, connection: &Name) -> String {
-        format!("ferrule/{}/{owner}/{tenant}/{connection}", self.stage)
+    fn name(&self, owner: &Name, tenant: &Tenant, path: &str) -> String {
+        format!("ferrule/{}/{owner}/{tenant}/{path}", self.stage)
     }
 }

@@ -29,7 +29,7 @@ impl Store {
         Self {
             tables: crate::Tables::Memory(Tables::new(clock.clone()), fuse.clone()),
             queues: crate::Queues::Memory(Queues::new(clock.clone()), fuse.clone()),
-            secrets: crate::Secrets::Memory(Secrets::default()),
+            secrets: crate::Secrets::Memory(Secrets::new(fuse)),
             payloads: crate::Payloads::Memory(Payloads::default()),
             clock,
             time_scale: 1,

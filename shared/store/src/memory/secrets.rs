@@ -5,26 +5,81 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ferrule_core::{Name, Tenant};
+use ferrule_core::{Failure, Name, Tenant};
 
-use super::lock;
+use super::{Fuse, lock};
 use crate::Secret;
 
 type Key = (Name, Tenant, Name);
+
+/// By owner, tenant and path.
+type Versions = HashMap<(Name, Tenant, String), Vec<Secret>>;
+
+/// Versions of one secret that Secrets Manager keeps.
+const MOST_VERSIONS: usize = 100;
 
 /// Secrets by owner, tenant and connection.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     kept: Arc<Mutex<Kept>>,
+    fuse: Fuse,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     secrets: HashMap<Key, Secret>,
+    versions: Versions,
     writes: u64,
 }
 
 impl Secrets {
+    /// Makes an empty vault that fails with the fuse, where versions are added or read.
+    pub fn new(fuse: &Fuse) -> Self {
+        Self { fuse: fuse.clone(), ..Self::default() }
+    }
+
+    /// Adds a version.
+    pub async fn add_version(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        path: &str,
+        body: &str,
+    ) -> Result<String, Failure> {
+        self.fuse.before().await?;
+        let version = {
+            let mut kept = lock(&self.kept);
+            kept.writes += 1;
+            let version = format!("v{}", kept.writes);
+            let all = kept.versions.entry((owner.clone(), tenant.clone(), path.to_owned()));
+            let all = all.or_default();
+            all.push(Secret::new(version.as_str(), body));
+            let outdated = all.len().saturating_sub(MOST_VERSIONS);
+            all.drain(..outdated);
+            version
+        };
+        self.fuse.after()?;
+        Ok(version)
+    }
+
+    /// Reads a version.
+    pub async fn read_version(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        path: &str,
+        version: &str,
+    ) -> Result<Option<Secret>, Failure> {
+        self.fuse.before().await?;
+        let found = {
+            let kept = lock(&self.kept);
+            let all = kept.versions.get(&(owner.clone(), tenant.clone(), path.to_owned()));
+            all.and_then(|all| all.iter().find(|one| one.version == version)).cloned()
+        };
+        self.fuse.after()?;
+        Ok(found)
+    }
+
     /// Reads a secret.
     pub fn read(&self, owner: &Name, tenant: &Tenant, connection: &Name) -> Option<Secret> {
         lock(&self.kept).secrets.get(&key(owner, tenant, connection)).cloned()
