@@ -166,6 +166,7 @@ fn sentence(value: &Value, depth: usize) -> Option<String> {
                 "error",
                 "errors",
                 "errorMessages",
+                "errorSummary",
                 "title",
             ];
             keys.iter().find_map(|key| sentence(object.get(key)?, depth + 1))

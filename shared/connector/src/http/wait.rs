@@ -10,6 +10,9 @@ use super::rate::{RateHeaders, ResetIs};
 /// Longest wait that is believed; an absurd hint is cut to this.
 pub(crate) const LONGEST: Duration = Duration::from_hours(12);
 
+/// What is waited when there are too many calls at one time: a reset says nothing about that.
+const CONCURRENCY: Duration = Duration::from_secs(5);
+
 /// Seconds left, decimals allowed (Discord).
 const RESET_AFTER: [&str; 2] = ["x-ratelimit-reset-after", "ratelimit-reset-after"];
 /// Epoch seconds (GitHub, decimals at Discord), epoch milliseconds, ISO 8601 (Jira) or seconds left
@@ -72,6 +75,10 @@ impl<'h> Hints<'h> {
 
     fn reset(self) -> Option<Duration> {
         let names = self.names;
+        // Okta says so: a limit of none is about calls at the same time.
+        if self.text(names.limit.as_ref(), &LIMIT).and_then(|text| text.parse().ok()) == Some(0) {
+            return Some(CONCURRENCY);
+        }
         let says_nothing = names.reset.is_none() && names.reset_is == ResetIs::Any;
         if let (true, Some(text)) = (says_nothing, first(self.headers, &RESET_AFTER)) {
             return from_secs(text.parse().ok()?);
