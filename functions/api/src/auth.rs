@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ferrule_core::{Digest, Failure, Name, Tenant};
-use ferrule_store::{CustomerKey, Role, Store};
+use ferrule_store::{ConfigKey, CustomerKey, Role, Store};
 use http::{HeaderMap, Method, StatusCode, request::Parts};
 use tracing::{info, warn};
 
@@ -39,6 +39,18 @@ const STARTED: &str = "started";
 pub(crate) struct Caller {
     /// Whose data it is. It comes from the key alone.
     pub(crate) tenant: Tenant,
+    /// Id of the key.
+    pub(crate) key: String,
+    /// Who holds the key, as far as that was said when it was issued.
+    label: String,
+}
+
+impl Caller {
+    /// Names who is asking for those who read of it later: `ann (1f3a77c0)`.
+    pub(crate) fn who(&self) -> String {
+        let Self { key, label, .. } = self;
+        if label.is_empty() { key.clone() } else { format!("{label} ({key})") }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -111,7 +123,7 @@ pub(crate) async fn guard(State(keys): State<Keys>, mut request: Request, next: 
         Err(failure) => return Problem::from(failure).into_response(),
     };
     let use_of_key = Use::of(&request);
-    let CustomerKey { id, tenant, role, .. } = holder;
+    let CustomerKey { id, tenant, role, label, .. } = holder;
     let note = async |outcome: &str| {
         let noted = keys.store.audit(&tenant, &id, &use_of_key.action, outcome).await;
         noted.map_err(|failure| Problem::from(failure).into_response())
@@ -126,7 +138,8 @@ pub(crate) async fn guard(State(keys): State<Keys>, mut request: Request, next: 
         let noted = note("403").await;
         return noted.err().unwrap_or_else(|| problem.into_response());
     }
-    request.extensions_mut().insert(Caller { tenant: tenant.clone() });
+    let caller = Caller { tenant: tenant.clone(), key: id.clone(), label };
+    request.extensions_mut().insert(caller);
     if use_of_key.changes {
         if let Err(unwritten) = note(STARTED).await {
             return unwritten;
@@ -164,20 +177,30 @@ fn needed(method: &Method, route: &str) -> Role {
         (&Method::GET | &Method::HEAD, "/v1/keys") => Role::Admin,
         (&Method::GET | &Method::HEAD, _) => Role::Read,
         (&Method::POST, "/v1/sync" | "/v1/connections/{name}/check") => Role::Write,
+        (_, "/v1/config" | "/v1/config/{key}" | "/v1/config/{key}/rollback") => Role::Write,
         _ => Role::Admin,
     }
 }
 
-/// Fills names and ids into the route's template. Keys of records stay out: they can be anything.
+/// Fills names, ids and keys of values into the route's template. Keys of records stay out: they can
+/// be anything.
 fn named(route: &str, path: &str) -> String {
     if route.is_empty() {
         return "(no such path)".to_owned();
     }
+    let of_value = route.starts_with("/v1/config/");
     let fill = |(step, is): (&str, &str)| match step {
         "{name}" | "{id}" | "{table}" if Name::new(is).is_ok() => is.to_owned(),
+        "{key}" if of_value => config_key(is).unwrap_or_else(|| step.to_owned()),
         _ => step.to_owned(),
     };
     route.split('/').zip(path.split('/')).map(fill).collect::<Vec<_>>().join("/")
+}
+
+/// Reads the key of a value off one step of a path.
+fn config_key(step: &str) -> Option<String> {
+    let key = step.replace("%2F", "/").replace("%2f", "/");
+    ConfigKey::new(key).ok().map(|key| key.to_string())
 }
 
 fn word(role: Role) -> &'static str {
@@ -203,6 +226,8 @@ mod tests {
             "/v1/records/people/{key}"
         );
         assert_eq!(named("/v1/runs/{id}", "/v1/runs/%0A"), "/v1/runs/{id}");
+        assert_eq!(named("/v1/config/{key}", "/v1/config/a.b%2Fc"), "/v1/config/a.b/c");
+        assert_eq!(named("/v1/config/{key}", "/v1/config/a%0Ab"), "/v1/config/{key}");
         assert_eq!(named("", "/secret?x=1"), "(no such path)");
     }
 

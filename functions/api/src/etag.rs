@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::problem::Problem;
 
-/// Names one state of a definition.
+/// Names one state of a definition or a configuration value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ETag(String);
 
@@ -14,6 +14,11 @@ impl ETag {
     /// Makes the tag of a revision with this content.
     pub(crate) fn new(rev: u64, hash: &Digest) -> Self {
         Self(format!("\"{rev}-{hash}\""))
+    }
+
+    /// Makes the tag of a version that is never used again.
+    pub(crate) fn version(version: u64) -> Self {
+        Self(format!("\"{version}\""))
     }
 
     /// Returns the text, quotes included.
@@ -39,27 +44,24 @@ pub(crate) fn is_known(headers: &HeaderMap, tag: &ETag) -> bool {
 }
 
 /// Returns under which condition a write may happen, given what is there now.
-pub(crate) fn condition(
-    headers: &HeaderMap,
-    there: Option<(u64, &Digest)>,
-) -> Result<When, Problem> {
-    let tag = there.map(|(rev, hash)| ETag::new(rev, hash));
+pub(crate) fn condition(headers: &HeaderMap, there: Option<(u64, ETag)>) -> Result<When, Problem> {
     if let Some(list) = text(headers, &header::IF_NONE_MATCH) {
-        if tag.is_some_and(|tag| tag.is_in(list)) {
-            return Err(failed());
-        }
-        return Ok(there.map_or(When::Absent, |(rev, _)| When::Rev(rev)));
+        return match there {
+            Some((_, tag)) if tag.is_in(list) => Err(failed()),
+            Some((rev, _)) => Ok(When::Rev(rev)),
+            None => Ok(When::Absent),
+        };
     }
     let Some(list) = text(headers, &header::IF_MATCH) else { return Ok(When::Always) };
-    match (tag, there) {
-        (Some(tag), Some((rev, _))) if tag.is_in(list) => Ok(When::Rev(rev)),
+    match there {
+        Some((rev, tag)) if tag.is_in(list) => Ok(When::Rev(rev)),
         _ => Err(failed()),
     }
 }
 
-/// Says that the definition is not in the state that the caller expects.
+/// Says that what is there is not in the state that the caller expects.
 pub(crate) fn failed() -> Problem {
-    let detail = "the definition is not in the state you expect: get it again, and its ETag";
+    let detail = "this is not in the state you expect: get it again, and its ETag";
     Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
 }
 

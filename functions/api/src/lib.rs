@@ -2,6 +2,7 @@
 
 mod auth;
 mod checks;
+mod config;
 mod definitions;
 mod errors;
 mod etag;

@@ -25,7 +25,10 @@ pub(crate) struct Problem {
     /// What is wrong and what was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// Everything that is wrong with a definition.
+    /// Of many changes: the one that is refused, from 0. None was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    /// Everything that is wrong with a definition or a value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Fault>,
     /// The run that is in the way.
@@ -34,7 +37,7 @@ pub(crate) struct Problem {
     run: Option<RunId>,
 }
 
-/// One thing that is wrong with a definition, and where.
+/// One thing that is wrong with a definition or a value, and where.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Fault {
     /// Path within the document, such as `source.cursor.kind`.
@@ -62,6 +65,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: None,
+            index: None,
             problems: Vec::new(),
             run: None,
         }
@@ -84,10 +88,26 @@ impl Problem {
 
     /// Says what is wrong with a definition.
     pub(crate) fn invalid(found: Vec<definition::Problem>) -> Self {
+        Self::unprocessable("invalid_definition", found)
+    }
+
+    /// Says what is wrong with a configuration value.
+    pub(crate) fn invalid_value(found: Vec<definition::Problem>) -> Self {
+        Self::unprocessable("invalid_value", found)
+    }
+
+    /// Says that it is about one of many changes, and so about all of them.
+    pub(crate) fn of_change(self, index: usize) -> Self {
+        let detail = self.detail.as_deref().unwrap_or(self.title);
+        let detail = Some(format!("changes[{index}]: {detail}"));
+        Self { index: Some(index), detail, ..self }
+    }
+
+    fn unprocessable(kind: &str, found: Vec<definition::Problem>) -> Self {
         let detail = found.first().map(ToString::to_string).unwrap_or_default();
         let problems = found.into_iter().map(Fault::from).collect();
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self { problems, ..Self::new(status, "invalid_definition", detail) }
+        Self { problems, ..Self::new(status, kind, detail) }
     }
 
     /// Says that another run holds the integration.

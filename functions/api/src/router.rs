@@ -7,15 +7,18 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
+use ferrule_core::definition::{Connection, Integration};
 use ferrule_store::Store;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use lambda_http::RequestExt as _;
 use serde::Serialize;
 use tracing::{Instrument, info_span};
 
 use crate::{
     auth::{self, Keys},
-    checks, definitions, errors,
+    checks,
+    config::{self, Service},
+    definitions, errors,
     input::MAX_BODY_BYTES,
     keys, openapi,
     problem::Problem,
@@ -29,6 +32,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct Api {
     store: Store,
     keys: Keys,
+    config: Service,
 }
 
 impl FromRef<Api> for Store {
@@ -43,19 +47,50 @@ impl FromRef<Api> for Keys {
     }
 }
 
+impl FromRef<Api> for Service {
+    fn from_ref(api: &Api) -> Self {
+        api.config.clone()
+    }
+}
+
 /// Serves the HTTP API under `/v1`.
 pub fn app(store: Store) -> Router {
-    let api = Api { keys: Keys::new(store.clone()), store };
+    let api = Api { keys: Keys::new(store.clone()), config: Service::new(store.clone()), store };
     let guarded = guarded().layer(middleware::from_fn_with_state(api.keys.clone(), auth::guard));
     let open = Router::new()
         .route("/v1/health", get(health))
         .route("/v1/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(not_allowed);
-    guarded
+    let routed = guarded
         .merge(open)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(stamp))
-        .with_state(api)
+        .with_state(api);
+    Router::new().fallback_service(routed).layer(middleware::map_request(join_key))
+}
+
+/// Makes the key of a configuration value one step of the path, whether or not its slashes came
+/// encoded: what stands in front of us decodes some of them.
+async fn join_key(mut request: Request) -> Request {
+    if let Some(path) = joined(request.uri().path()) {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = format!("{path}{query}").parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+fn joined(path: &str) -> Option<String> {
+    let rest = path.strip_prefix("/v1/config/")?;
+    let (key, last) = match rest.rsplit_once('/') {
+        Some((key, "history")) => (key, "/history"),
+        Some((key, "rollback")) => (key, "/rollback"),
+        _ => (rest, ""),
+    };
+    key.contains('/').then(|| format!("/v1/config/{}{last}", key.replace('/', "%2F")))
 }
 
 fn guarded() -> Router<Api> {
@@ -68,22 +103,26 @@ fn guarded() -> Router<Api> {
         .route("/v1/records/{table}/{key}", get(records::one))
         .route("/v1/errors", get(errors::list))
         .route("/v1/errors/{id}", get(errors::one))
-        .route("/v1/integrations", get(definitions::integrations))
+        .route("/v1/integrations", get(definitions::list::<Integration>))
         .route(
             "/v1/integrations/{name}",
-            get(definitions::integration)
-                .put(definitions::put_integration)
-                .delete(definitions::delete_integration),
+            get(definitions::one::<Integration>)
+                .put(definitions::put::<Integration>)
+                .delete(definitions::remove::<Integration>),
         )
-        .route("/v1/connections", get(definitions::connections))
+        .route("/v1/connections", get(definitions::list::<Connection>))
         .route(
             "/v1/connections/{name}",
-            get(definitions::connection)
-                .put(definitions::put_connection)
-                .delete(definitions::delete_connection),
+            get(definitions::one::<Connection>)
+                .put(definitions::put::<Connection>)
+                .delete(definitions::remove::<Connection>),
         )
         .route("/v1/connections/{name}/check", post(checks::start))
         .route("/v1/connections/{name}/check/{id}", get(checks::answer))
+        .route("/v1/config", get(config::list).post(config::batch))
+        .route("/v1/config/{key}", get(config::one).put(config::put).delete(config::remove))
+        .route("/v1/config/{key}/history", get(config::history))
+        .route("/v1/config/{key}/rollback", post(config::rollback))
         .route("/v1/keys", get(keys::list).post(keys::issue))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .method_not_allowed_fallback(not_allowed)
@@ -121,4 +160,23 @@ async fn stamp(request: Request, next: Next) -> Response {
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_step_however_its_slashes_came() {
+        for (path, is) in [
+            ("/v1/config/a/b.c", Some("/v1/config/a%2Fb.c")),
+            ("/v1/config/a/b/history", Some("/v1/config/a%2Fb/history")),
+            ("/v1/config/a%2Fb/c/rollback", Some("/v1/config/a%2Fb%2Fc/rollback")),
+            ("/v1/config/a/history", None),
+            ("/v1/config/a%2Fb", None),
+            ("/v1/records/a/b", None),
+        ] {
+            assert_eq!(joined(path).as_deref(), is, "{path}");
+        }
+    }
 }

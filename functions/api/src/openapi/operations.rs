@@ -1,5 +1,7 @@
 //! Everything that can be asked.
 
+mod config;
+
 use ferrule_core::definition::{Connection, Integration};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
@@ -124,6 +126,7 @@ pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     all.extend(integrations(generator));
     all.extend(connections(generator));
     all.extend(checks(generator));
+    all.extend(config::config(generator));
     all.extend(keys(generator));
     all.push(
         Operation::open("/v1/health", "health", "Tells that the API answers.")

@@ -29,7 +29,10 @@ async fn fill(hub: &Hub) -> Vec<(&'static str, String)> {
     };
     hub.store.log_errors(&tenant("acme"), &[error]).await.unwrap();
     let key = hub.store.key(&hub.reader).await.unwrap().unwrap().id;
+    hub.put("/v1/config/app.secret.host", r#"{"value": "acmes-own"}"#).await;
+    hub.sent("dispatch").await;
     vec![
+        ("/v1/config/{key}", "app.secret.host".into()),
         ("/v1/runs/{id}", run),
         ("/v1/errors/{id}", "error-7f3a9c51d2".into()),
         ("/v1/keys/{id}", key),
@@ -70,6 +73,9 @@ async fn a_stranger_finds_nothing_by_any_route_and_verb() {
         let body = match (&*method, &*template) {
             ("POST", "/v1/sync") => r#"{"integration": "tickets-in"}"#,
             ("POST", "/v1/keys") => r#"{"role": "read"}"#,
+            ("PUT", "/v1/config/{key}") => r#"{"sensitive": true}"#,
+            ("POST", "/v1/config") => r#"{"changes": [{"key": "other", "delete": true}]}"#,
+            ("POST", "/v1/config/{key}/rollback") => r#"{"version": 1}"#,
             ("PUT", _) => "kind: Something",
             _ => "",
         };
@@ -106,6 +112,8 @@ async fn everything(hub: &Hub) -> Vec<String> {
         "/v1/records/configuration",
         "/v1/status",
         "/v1/keys",
+        "/v1/config",
+        "/v1/config/app.secret.host/history",
     ] {
         seen.push(hub.ask(&hub.admin, "GET", path, &[], "").await.text);
     }

@@ -231,9 +231,10 @@ fn check(wanted: &Wanted) -> Result<(), ConfigRefusal> {
         return Err(too_large("schema", MAX_CONFIG_BYTES));
     }
     let fit = Fit::new(schema).map_err(|said| ConfigRefusal::invalid("schema", said))?;
-    let found = match wanted.is_sensitive {
-        true => fit.hidden_problems(value, "value"),
-        false => fit.problems(value, "value"),
+    let found = if wanted.is_sensitive {
+        fit.hidden_problems(value, "value")
+    } else {
+        fit.problems(value, "value")
     };
     if found.is_empty() { Ok(()) } else { Err(ConfigRefusal::Invalid(found)) }
 }
