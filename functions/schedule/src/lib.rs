@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod checks;
 mod due;
 mod silence;
 
@@ -35,6 +36,9 @@ impl Schedule {
 
     /// Does everything that is due now. One integration's trouble does not keep the others waiting.
     pub async fn tick(&self) -> Result<(), Failure> {
+        if let Err(failure) = Box::pin(checks::ask(&self.store)).await {
+            error!(code = failure.code(), %failure, "cannot have connections checked");
+        }
         for Scheduled { tenant, integration } in self.store.scheduled().await? {
             let looked_at = Box::pin(self.look_at(&tenant, &integration));
             if let Err(failure) = looked_at.await {

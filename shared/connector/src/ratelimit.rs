@@ -2,7 +2,8 @@
 //!
 //! A sliding window, kept as one row: each grant of calls counts until it is certain that a vendor
 //! who looks back one window no longer sees them. A worker takes a single call at first and a few
-//! at once when it is busy, so that a long job does not pay a write for each call.
+//! at once when it is busy, so that a long job does not pay a write for each call. A small part of
+//! each window is left to urgent work, which so never waits behind what is not.
 
 use std::{
     collections::BTreeMap,
@@ -62,6 +63,7 @@ pub struct Limiter {
     pk: String,
     sk: String,
     rate: Rate,
+    is_urgent: bool,
     lease: Arc<Mutex<Lease>>,
 }
 
@@ -80,8 +82,15 @@ impl Limiter {
             pk: tenant.to_string(),
             sk: format!("limit#{connection}"),
             rate,
+            is_urgent: false,
             lease: Arc::default(),
         }
+    }
+
+    /// Returns one for urgent work on the same connection: it may take every call of a window.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self { is_urgent: true, lease: Arc::default(), ..self.clone() }
     }
 
     /// Takes one call, or says exactly how long until one is free.
@@ -144,11 +153,10 @@ impl Limiter {
         if window.blocked_until_ms > now_ms {
             return Err(self.wait_until(window.blocked_until_ms, now_ms));
         }
-        let used: u32 = window.grants.values().sum();
-        let calls = wanted.min(self.rate.calls.saturating_sub(used));
+        let (most, used) = (self.most(), window.grants.values().sum::<u32>());
+        let calls = wanted.min(most.saturating_sub(used));
         if calls == 0 {
-            let first = window.grants.keys().next().copied().unwrap_or(now_ms);
-            return Err(self.wait_until(first, now_ms));
+            return Err(self.wait_until(free_at(window, used, most).unwrap_or(now_ms), now_ms));
         }
         let hold_ms = if calls == 1 { self.slack_ms() } else { self.hold_ms() };
         let use_until_ms = now_ms + hold_ms;
@@ -157,6 +165,11 @@ impl Limiter {
         let until_ms = (until_ms + grid_ms).div_euclid(grid_ms) * grid_ms;
         *window.grants.entry(until_ms).or_default() += calls;
         Ok((calls, use_until_ms))
+    }
+
+    /// Calls of a window that may be taken: all of them by urgent work, about nine in ten by other.
+    fn most(&self) -> u32 {
+        if self.is_urgent { self.rate.calls } else { self.rate.calls - self.rate.calls / 10 }
     }
 
     /// Changes the row outside of a grant. When it cannot, the limit is a little less exact.
@@ -225,6 +238,16 @@ impl Limiter {
     fn slack_ms(&self) -> i64 {
         (self.window_ms() / 40).min(1500)
     }
+}
+
+/// Returns when fewer than `most` of the `used` calls count.
+fn free_at(window: &Window, used: u32, most: u32) -> Option<i64> {
+    let mut left = used;
+    let frees = |(until_ms, calls): (&i64, &u32)| {
+        left = left.saturating_sub(*calls);
+        (left < most).then_some(*until_ms)
+    };
+    window.grants.iter().find_map(frees)
 }
 
 fn millis(wait: Duration) -> i64 {

@@ -131,7 +131,12 @@ impl Store {
         let hash = hash_of(connection)?;
         let name = &connection.metadata.name;
         let kind = DefinitionKind::Connection;
-        self.put_definition(tenant, kind, name, (connection, &hash), when, None).await
+        let written =
+            self.put_definition(tenant, kind, name, (connection, &hash), when, None).await?;
+        if written.is_ok() {
+            self.point_check(tenant, name, true).await?;
+        }
+        Ok(written)
     }
 
     /// Removes a definition; `false` when it is not there (or not at this revision).
@@ -157,11 +162,17 @@ impl Store {
             }
             None => self.tables.delete(Table::Registry, pk, &sk, when).await?.is_done(),
         };
-        if is_deleted && kind == DefinitionKind::Integration {
-            let pointer = schedule_key(tenant, name);
-            self.tables.delete(Table::Registry, SCHEDULES, &pointer, When::Always).await?;
+        if !is_deleted {
+            return Ok(false);
         }
-        Ok(is_deleted)
+        match kind {
+            DefinitionKind::Integration => {
+                let pointer = schedule_key(tenant, name);
+                self.tables.delete(Table::Registry, SCHEDULES, &pointer, When::Always).await?;
+            }
+            DefinitionKind::Connection => self.point_check(tenant, name, false).await?,
+        }
+        Ok(true)
     }
 
     /// Returns the names of all definitions of a kind, in order.

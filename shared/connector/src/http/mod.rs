@@ -79,6 +79,14 @@ impl Http {
         &self.service
     }
 
+    /// Returns the client for urgent work: it may take the calls that are left to that.
+    #[must_use]
+    pub(crate) fn urgent(&self) -> Self {
+        let limiter = self.options.limiter.as_ref().map(Limiter::urgent);
+        let options = HttpOptions { limiter, ..HttpOptions::clone(&self.options) };
+        Self { options: Arc::new(options), ..self.clone() }
+    }
+
     pub(crate) fn is_local(&self) -> bool {
         self.options.local
     }

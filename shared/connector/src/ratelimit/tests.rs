@@ -31,7 +31,7 @@ fn wait_of(failure: &Failure) -> Duration {
 async fn says_exactly_how_long_until_a_call_is_free() {
     let store = store();
     let limiter = worker(&store, DEFAULT_RATE);
-    for _ in 0..60 {
+    for _ in 0..54 {
         limiter.take().await.unwrap();
     }
     let wait = wait_of(&limiter.take().await.unwrap_err());
@@ -43,9 +43,43 @@ async fn says_exactly_how_long_until_a_call_is_free() {
 }
 
 #[tokio::test]
+async fn urgent_work_does_not_wait_behind_what_took_all_it_could() {
+    for (calls, kept) in [(60, 6), (10, 1), (9, 0), (1, 0)] {
+        let store = store();
+        let usual = worker(&store, Rate { calls, window_secs: 60 });
+        let urgent = usual.urgent();
+        let mut bulk = 0;
+        while usual.take().await.is_ok() {
+            bulk += 1;
+        }
+        let mut more = 0;
+        while urgent.take().await.is_ok() {
+            more += 1;
+        }
+        assert_eq!((bulk, more), (calls - kept, kept), "of {calls}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_urgent_waits_until_its_own_part_of_the_window_is_free() {
+    let store = store();
+    let usual = worker(&store, Rate { calls: 10, window_secs: 60 });
+    let urgent = usual.urgent();
+    for _ in 0..10 {
+        urgent.take().await.unwrap();
+        store.clock.advance(Duration::from_secs(2));
+    }
+    let wait = wait_of(&usual.take().await.unwrap_err());
+    store.clock.advance(wait.saturating_sub(Duration::from_millis(1)));
+    assert!(urgent.take().await.is_ok(), "the oldest call is free for urgent work before");
+    store.clock.advance(Duration::from_secs(1));
+    assert!(usual.take().await.is_err(), "and was taken by it");
+}
+
+#[tokio::test]
 async fn an_idle_worker_keeps_no_calls_from_the_others() {
     let store = store();
-    let workers: Vec<_> = (0..60).map(|_| worker(&store, DEFAULT_RATE)).collect();
+    let workers: Vec<_> = (0..54).map(|_| worker(&store, DEFAULT_RATE)).collect();
     for worker in &workers {
         worker.take().await.unwrap();
     }
@@ -105,7 +139,7 @@ async fn ten_workers_racing_for_the_row_never_take_one_too_many() {
     for task in tasks.collect::<Vec<_>>() {
         taken += task.await.unwrap();
     }
-    assert!(taken <= 60, "{taken}");
+    assert!(taken <= 54, "{taken}");
     assert!(taken >= 40, "{taken}");
 }
 
@@ -140,7 +174,8 @@ proptest! {
     ) {
         let store = store();
         let rate = Rate { calls, window_secs };
-        let workers: Vec<_> = (0..10).map(|_| worker(&store, rate)).collect();
+        let of = |at: usize| if at < 7 { worker(&store, rate) } else { worker(&store, rate).urgent() };
+        let workers: Vec<_> = (0..10).map(of).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut arrivals = Vec::new();
         for (at, took_ms, percent, pause_ms) in steps {

@@ -1,13 +1,14 @@
-//! Tries a connection and leaves the answer where the API looks for it.
+//! Tries a connection and leaves the answer where the API looks for it. A person's check that
+//! succeeds has disabled targets tried again.
 
 use std::time::Duration;
 
 use ferrule_core::{Check, Envelope, Failure};
-use ferrule_store::{Item, Table, When};
+use ferrule_store::{ConnectionHealth, Item, Table, When, hourly_reply};
 use serde::{Deserialize, Serialize};
 
 use super::Handler;
-use crate::Connector;
+use crate::{Connector, Health};
 
 /// The answer is kept this long.
 const KEEP_SECS: i64 = 3600;
@@ -34,26 +35,41 @@ impl<C: Connector> Handler<C> {
         check: &Check,
         time_left: Duration,
     ) -> Result<(), Failure> {
-        let checked = self.checked(envelope, check, time_left).await;
-        let row = Item::new(envelope.tenant.as_str(), &check.reply_to, &checked)?
-            .with_expiry(self.store.clock.now_secs() + KEEP_SECS);
-        self.store.tables.put(Table::State, row, When::Always).await.map(drop)
-    }
-
-    async fn checked(&self, envelope: &Envelope, check: &Check, time_left: Duration) -> Checked {
+        let (tenant, name) = (&envelope.tenant, &check.connection);
         let at = self.store.clock.now_ms();
-        let outcome = match self.ready(&envelope.tenant, &check.connection, None).await {
+        let outcome = match self.ready(envelope, name, None).await {
             Ok(ready) => self.connector.check(&ready.context(self, time_left)).await,
             Err(failure) => Err(failure),
         };
+        // Having to wait says nothing about the connection, nor does that it was removed meanwhile.
+        let is_known = match &outcome {
+            Err(Failure::Throttled { .. } | Failure::Deferred { .. }) => false,
+            Err(failure) => failure.code() != "CONNECTION",
+            Ok(_) => true,
+        };
+        let checked = Checked::of(outcome, at);
+        if is_known {
+            let Checked { ok, message, code, at } = checked.clone();
+            let health = ConnectionHealth { ok, message, code, at, since: at };
+            self.store.note_check(tenant, name, &health).await?;
+        }
+        if checked.ok && check.reply_to != hourly_reply(name) {
+            self.store.enable_targets(tenant, name).await?;
+        }
+        let row = Item::new(tenant.as_str(), &check.reply_to, &checked)?
+            .with_expiry(self.store.clock.now_secs() + KEEP_SECS);
+        self.store.tables.put(Table::State, row, When::Always).await.map(drop)
+    }
+}
+
+impl Checked {
+    fn of(outcome: Result<Health, Failure>, at: i64) -> Self {
         match outcome {
-            Ok(health) => Checked { ok: true, message: health.message, code: None, at },
-            Err(failure) => Checked {
-                ok: false,
-                message: failure.to_string(),
-                code: Some(failure.code().to_owned()),
-                at,
-            },
+            Ok(health) => Self { ok: true, message: health.message, code: None, at },
+            Err(failure) => {
+                let code = Some(failure.code().to_owned());
+                Self { ok: false, message: failure.to_string(), code, at }
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ impl<C: Connector> Handler<C> {
     ) -> Result<Fetched, Failure> {
         let source = source_of(integration)?;
         let name = &source.connection;
-        let ready = self.ready(&envelope.tenant, name, integration.limits.as_ref()).await?;
+        let ready = self.ready(envelope, name, integration.limits.as_ref()).await?;
         self.breaker_lets_pass(&envelope.tenant, name).await?;
         let keys = typed(&source.settings, "source")?;
         let cursor = self.cursor(integration)?;

@@ -61,8 +61,7 @@ impl<C: Connector> Handler<C> {
         done: &mut [Option<Disposition>],
         time_left: Duration,
     ) -> Result<(), Failure> {
-        let ready =
-            self.ready(&envelope.tenant, &output.connection, integration.limits.as_ref()).await?;
+        let ready = self.ready(envelope, &output.connection, integration.limits.as_ref()).await?;
         let target = typed(&output.settings, "output")?;
         let batch_id = format!("{}-{}", envelope.run, batch.seq);
         let load = Load {

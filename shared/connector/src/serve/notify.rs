@@ -111,7 +111,7 @@ impl<C: Connector> Handler<C> {
             self.breaker_lets_pass(tenant, &recipient.connection).await?;
         }
         let limits = errand.integration.limits.as_ref();
-        let ready = self.ready(tenant, &recipient.connection, limits).await?;
+        let ready = self.ready(errand.envelope, &recipient.connection, limits).await?;
         self.target_is_there(errand, &ready).await?;
         let target = typed(&recipient.settings, &format!("recipient {}", recipient.connection))?;
         let mut calls = 0;

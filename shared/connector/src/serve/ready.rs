@@ -7,15 +7,22 @@ use std::{
 };
 
 use ferrule_core::{
-    Failure, Name, Object, Tenant, Value,
-    definition::{Connection, Limits, Rate},
+    Envelope, Failure, Name, Object, Tenant, Value,
+    definition::{Connection, Limits, Rate, Urgency},
 };
 use serde::de::DeserializeOwned;
 
 use super::Handler;
 use crate::{Connector, Context, DEFAULT_RATE, Http, HttpOptions, Limiter};
 
-type Clients = HashMap<(Tenant, Name, Rate), Http>;
+type Clients = HashMap<(Tenant, Name, Rate), Lanes>;
+
+/// The client of a connection, and the same for urgent work.
+#[derive(Debug, Clone)]
+struct Lanes {
+    usual: Http,
+    urgent: Http,
+}
 
 /// HTTP clients by connection and rate: workers of one process share connections and call leases.
 #[derive(Debug, Default)]
@@ -75,10 +82,11 @@ impl<C: Connector> Handler<C> {
     /// Reads a connection with its secret. `limits` are the integration's own.
     pub(super) async fn ready(
         &self,
-        tenant: &Tenant,
+        envelope: &Envelope,
         name: &Name,
         limits: Option<&Limits>,
     ) -> Result<Ready<C>, Failure> {
+        let tenant = &envelope.tenant;
         let connection = self.definitions.connection(tenant, name).await?;
         if connection.connector.as_str() != C::NAME {
             let connector = &connection.connector;
@@ -90,22 +98,24 @@ impl<C: Connector> Handler<C> {
         let secret = self.store.secrets.read(&owner, tenant, name, false).await?;
         let secret = secret.map(|secret| secret_of(name, secret.expose())).transpose()?;
         let rate = rate(connection.limits.as_ref(), limits);
-        let http = self.http(tenant, name, rate);
+        let lanes = self.lanes(tenant, name, rate);
+        let http = if envelope.urgency == Urgency::High { lanes.urgent } else { lanes.usual };
         Ok(Ready { tenant: tenant.clone(), connection, settings, secret, http })
     }
 
-    fn http(&self, tenant: &Tenant, name: &Name, rate: Rate) -> Http {
+    fn lanes(&self, tenant: &Tenant, name: &Name, rate: Rate) -> Lanes {
         let mut clients = self.ready.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (tenant.clone(), name.clone(), rate);
-        let client = clients.entry(key).or_insert_with(|| {
-            Http::new(HttpOptions {
+        let lanes = clients.entry(key).or_insert_with(|| {
+            let usual = Http::new(HttpOptions {
                 local: self.local,
                 clock: self.store.clock.clone(),
                 limiter: Some(Limiter::new(&self.store, tenant, name, rate)),
                 ..HttpOptions::new(name.as_str())
-            })
+            });
+            Lanes { urgent: usual.urgent(), usual }
         });
-        client.clone()
+        lanes.clone()
     }
 }
 
