@@ -169,7 +169,7 @@ impl Store {
 
     /// Makes the run of one delivery: one batch, no lease. It is not in the sync log yet.
     pub fn run_of(&self, integration: &Integration, hash: &Digest, arrival: &Arrival) -> Run {
-        let id = RunId::new(uuid::Uuid::now_v7().simple().to_string());
+        let id = self.new_run_id();
         let name = integration.metadata.name.clone();
         let mut progress = Progress::default();
         progress.end(integration.batch_room());
@@ -180,6 +180,14 @@ impl Store {
             progress,
             ..Run::new(id, name, hash.clone(), arrival.trigger, self.clock.now_ms())
         }
+    }
+
+    /// Makes the id of a run that begins now, by the store's clock: it says when, and sorts by it.
+    pub fn new_run_id(&self) -> RunId {
+        let now_ms = self.clock.now_ms().max(0).unsigned_abs();
+        let nanos = u32::try_from(now_ms % 1000).unwrap_or(0) * 1_000_000;
+        let at = uuid::Timestamp::from_unix(uuid::NoContext, now_ms / 1000, nanos);
+        RunId::new(uuid::Uuid::new_v7(at).simple().to_string())
     }
 
     /// Notes that the message of a delivery is on its queue.

@@ -174,7 +174,8 @@ impl Store {
         let mut rest: Vec<&Member> = members.iter().collect();
         for _ in 0..TRIES + members.len() {
             if rest.is_empty() {
-                due.dedup();
+                due.sort_by(|one: &Due, other| one.digest.cmp(&other.digest));
+                due.dedup_by(|one, other| one.digest == other.digest);
                 return Ok(due);
             }
             let (step, writes, count) = self.step(tenant, collector, terms, &rest).await?;

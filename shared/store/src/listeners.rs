@@ -71,6 +71,16 @@ impl Listeners {
         Ok(self.all(tenant).await?.hear(event))
     }
 
+    /// Returns for each of several events the integrations that it starts.
+    pub async fn of_each(
+        &self,
+        tenant: &Tenant,
+        events: &[&Value],
+    ) -> Result<Vec<Vec<Listener>>, Failure> {
+        let all = self.all(tenant).await?;
+        Ok(events.iter().map(|event| all.hear(event)).collect())
+    }
+
     /// Returns how urgent events are to the most urgent of those who listen.
     pub async fn urgency(&self, tenant: &Tenant, events: &[Value]) -> Result<Urgency, Failure> {
         let all = self.all(tenant).await?;

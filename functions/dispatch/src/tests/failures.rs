@@ -1,0 +1,79 @@
+use ferrule_core::RunState;
+
+use super::*;
+
+const WATCH: &str = r#""trigger":{"config_change":{"match":["*"]}},
+    "output":{"notify":[{"connection":"chat","else":[{"connection":"mail"}]},
+    {"connection":"ops","else":[{"connection":"mail"}]}]}"#;
+
+fn failed(integration: &str) -> Event {
+    let data = Object::from_iter([
+        ("integration", Value::from(integration)),
+        ("reason", Value::from("the source is down")),
+    ]);
+    Event {
+        id: "f1".into(),
+        kind: "run.failed".into(),
+        at: START,
+        subject: integration.into(),
+        data,
+    }
+}
+
+#[tokio::test]
+async fn those_that_stand_in_are_told_when_a_recipient_cannot_be_told() {
+    let mut hub = hub(&[("watch", WATCH)]).await;
+    hub.down = vec!["chat"];
+    hub.happens(change("1", "app.x")).await;
+    hub.settle().await;
+    assert_eq!((hub.told["mail"].len(), hub.told["ops"].len()), (1, 1));
+    let [run] = hub.runs("watch").await.try_into().unwrap();
+    assert_eq!((run.state, run.counts.parked, run.counts.told), (RunState::Partial, 1, 2));
+}
+
+#[tokio::test]
+async fn a_recipient_whose_connection_is_gone_keeps_nobody_else_waiting() {
+    let output = r#""trigger":{"config_change":{"match":["*"]}},"output":{"notify":[
+        {"connection":"nowhere","else":[{"connection":"mail"}]},{"connection":"ops"}]}"#;
+    let mut hub = hub(&[("watch", output)]).await;
+    hub.happens(change("1", "app.x")).await;
+    hub.settle().await;
+    assert_eq!((hub.told["mail"].len(), hub.told["ops"].len()), (1, 1));
+    let [run] = hub.runs("watch").await.try_into().unwrap();
+    assert_eq!((run.state, run.counts.parked, run.counts.told), (RunState::Partial, 1, 2));
+}
+
+#[tokio::test]
+async fn an_integration_tells_of_its_own_failure_and_others_may_listen() {
+    let copies = r#""source":{"connection":"hub","table":"a"},
+        "output":{"connection":"hub","table":"b"},"tell":[{"connection":"ops"}]"#;
+    let listens = r#""trigger":{"event":{"type":"run.failed","match":["copy*"]}},
+        "output":{"notify":[{"connection":"chat"}]}"#;
+    let mut hub = hub(&[("copy", copies), ("other", copies), ("listens", listens)]).await;
+    hub.happens(failed("copy")).await;
+    hub.settle().await;
+    assert_eq!(
+        (hub.titles("ops"), hub.titles("chat")),
+        (vec!["copy failed".into()], vec!["copy failed".into()])
+    );
+    assert_eq!(hub.told["ops"][0].text.as_deref(), Some("the source is down"));
+    let [run] = hub.runs("copy").await.try_into().unwrap();
+    assert_eq!(
+        (run.trigger.as_str(), run.state, run.counts.told),
+        ("event", RunState::Succeeded, 1)
+    );
+    assert!(run.alert && hub.runs("listens").await[0].alert);
+    assert!(hub.runs("other").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_alert_that_cannot_be_told_is_parked_and_raises_no_other() {
+    let listens = r#""trigger":{"event":{"type":["run.failed","errors.parked"]}},
+        "output":{"notify":[{"connection":"chat"}]}"#;
+    let mut hub = hub(&[("listens", listens)]).await;
+    hub.down = vec!["chat"];
+    hub.happens(failed("copy")).await;
+    hub.settle().await;
+    let [run] = hub.runs("listens").await.try_into().unwrap();
+    assert_eq!((run.state, run.counts.parked), (RunState::Partial, 1));
+}
