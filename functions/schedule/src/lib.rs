@@ -4,8 +4,11 @@ mod checks;
 mod due;
 mod silence;
 
-use ferrule_core::{Failure, Name, Tenant, definition::Trigger};
-use ferrule_store::{Item, NotStarted, Scheduled, Store, Table, When};
+use ferrule_core::{
+    Failure, Name, Tenant,
+    definition::{Integration, Trigger},
+};
+use ferrule_store::{Item, NotStarted, Posted, Scheduled, Store, Stored, Table, When, Write, post};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
@@ -39,6 +42,7 @@ impl Schedule {
         if let Err(failure) = Box::pin(checks::ask(&self.store)).await {
             error!(code = failure.code(), %failure, "cannot have connections checked");
         }
+        self.drain().await;
         for Scheduled { tenant, integration } in self.store.scheduled().await? {
             let looked_at = Box::pin(self.look_at(&tenant, &integration));
             if let Err(failure) = looked_at.await {
@@ -46,6 +50,17 @@ impl Schedule {
             }
         }
         Ok(())
+    }
+
+    /// Sends events that whoever wrote them down has not sent.
+    async fn drain(&self) {
+        match self.store.drain_outbox().await {
+            Ok(0) => {}
+            Ok(rows) => info!(rows, "sent what waited in the outbox"),
+            Err(failure) => {
+                error!(code = failure.code(), %failure, "cannot send what waits in the outbox");
+            }
+        }
     }
 
     async fn look_at(&self, tenant: &Tenant, name: &Name) -> Result<(), Failure> {
@@ -74,11 +89,30 @@ impl Schedule {
             if silence::is_silent(expect, since, now_ms) && ticked.silence != since {
                 next.silence = since;
                 self.store.log_errors(tenant, &[silence::row(&stored, since, now_ms)]).await?;
-                warn!(%tenant, integration = %name, "no success for too long");
+                return self.tell_of_silence(tenant, &stored, (&next, rev), now_ms).await;
             }
         }
         if next != ticked || rev.is_none() {
             self.put(tenant, name, &next, rev).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a silence is known and posts its event, both or neither.
+    async fn tell_of_silence(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored<Integration>,
+        (next, rev): (&Ticked, Option<u64>),
+        now_ms: i64,
+    ) -> Result<(), Failure> {
+        let name = &stored.definition.metadata.name;
+        let posted = Posted::one(silence::event(name, next.silence, now_ms));
+        let (row, when) = row(tenant, name, next, rev)?;
+        let writes = vec![Write::Put(Table::State, row, when), post(tenant, &posted)?];
+        if self.store.tables.transact(writes).await? {
+            warn!(%tenant, integration = %name, "no success for too long");
+            self.store.send_posted(tenant, &posted).await?;
         }
         Ok(())
     }
@@ -116,11 +150,20 @@ impl Schedule {
         ticked: &Ticked,
         rev: Option<u64>,
     ) -> Result<bool, Failure> {
-        let mut row = Item::new(tenant.as_str(), key(name), ticked)?;
-        row.rev = 1;
-        let when = rev.map_or(When::Absent, When::Rev);
+        let (row, when) = row(tenant, name, ticked, rev)?;
         Ok(self.store.tables.put(Table::State, row, when).await?.is_done())
     }
+}
+
+fn row(
+    tenant: &Tenant,
+    name: &Name,
+    ticked: &Ticked,
+    rev: Option<u64>,
+) -> Result<(Item, When), Failure> {
+    let mut row = Item::new(tenant.as_str(), key(name), ticked)?;
+    row.rev = 1;
+    Ok((row, rev.map_or(When::Absent, When::Rev)))
 }
 
 fn key(name: &Name) -> String {

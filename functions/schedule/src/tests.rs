@@ -68,4 +68,31 @@ async fn tells_of_a_silence_once() {
     let (rows, _) = store.errors(&tenant, &ErrorFilter::default(), 10, None).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].code, "SILENCE");
+    assert_eq!(events(&store), ["integration.silent"]);
+}
+
+/// The types of the events that were sent.
+fn events(store: &Store) -> Vec<String> {
+    let ferrule_store::Queues::Memory(queues, _) = &store.queues else { panic!("not in memory") };
+    let sent = std::iter::from_fn(|| queues.receive("dispatch"));
+    let tasks = sent.map(|sent| Message::decode(&sent.body).unwrap().task);
+    let kinds = tasks.flat_map(|task| match task {
+        Task::Events(batch) => batch.records,
+        _ => Vec::new(),
+    });
+    kinds.map(|record| record.value.get("type").unwrap().as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn sends_events_that_whoever_wrote_them_down_could_not_send() {
+    let (store, tenant, schedule) = hub(r#""retry":{"schedule":["1m"]}"#).await;
+    let data = ferrule_core::Object::new();
+    let (id, subject) = ("c1".to_owned(), "app.x".to_owned());
+    let event = ferrule_core::Event { id, kind: "config.changed".into(), at: 1, subject, data };
+    let write = post(&tenant, &Posted::one(event)).unwrap();
+    assert!(store.tables.transact(vec![write]).await.unwrap());
+    schedule.tick().await.unwrap();
+    assert_eq!(events(&store), ["config.changed"]);
+    schedule.tick().await.unwrap();
+    assert!(events(&store).is_empty(), "once it is sent, the row is gone");
 }
