@@ -48,24 +48,24 @@ pub async fn hand_over(
     }
     let untold = untold(store, message, batch).await?;
     let mut idle = Vec::new();
+    // Through `dispatch`, which may send to every connector: no connector may send to another.
     for at in from.fallback {
         let seq = same_piece(batch.seq, at);
         let place = integration.recipient(at);
         let name = place.map(|place| place.recipient.connection.clone());
-        match connector_of(definitions, message, name).await? {
-            Some(connector) if !untold.is_empty() => {
-                let part = Batch {
-                    seq,
-                    counts: Counts::default(),
-                    timings: Timings::default(),
-                    recipient: Some(at),
-                    records: untold.clone(),
-                    origin: batch.origin.clone(),
-                };
-                store.send_task(connector.as_str(), envelope, Task::Load(part)).await?;
-            }
-            _ => idle.push((seq, 1)),
+        if untold.is_empty() || !is_there(definitions, message, name).await? {
+            idle.push((seq, 1));
+            continue;
         }
+        let part = Batch {
+            seq,
+            counts: Counts::default(),
+            timings: Timings::default(),
+            recipient: Some(at),
+            records: untold.clone(),
+            origin: batch.origin.clone(),
+        };
+        store.send_task("dispatch", envelope, Task::Load(part)).await?;
     }
     let Some((seq, _)) = idle.first().copied() else { return Ok(()) };
     let (counts, timings) = (Counts::default(), Timings::default());
@@ -86,17 +86,17 @@ async fn untold(
 }
 
 /// A fallback whose connection is gone cannot be told; what it stood in for is parked anyway.
-async fn connector_of(
+async fn is_there(
     definitions: &Definitions,
     message: &Message,
     connection: Option<Name>,
-) -> Result<Option<Name>, Failure> {
-    let Some(connection) = connection else { return Ok(None) };
+) -> Result<bool, Failure> {
+    let Some(connection) = connection else { return Ok(false) };
     match definitions.connection(&message.envelope.tenant, &connection).await {
-        Ok(connection) => Ok(Some(connection.connector.clone())),
+        Ok(_) => Ok(true),
         Err(failure @ Failure::Invalid { .. }) => {
             error!(code = failure.code(), %failure, "nobody stands in");
-            Ok(None)
+            Ok(false)
         }
         Err(failure) => Err(failure),
     }
