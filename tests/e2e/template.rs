@@ -104,6 +104,45 @@ fn every_queue_has_a_dead_letter_queue_that_a_function_drains() {
     }
 }
 
+/// What is urgent has a lane of its own through every function but the journal, for which nobody
+/// waits; both lanes end in the same place.
+#[test]
+fn every_function_with_a_queue_has_one_for_what_is_urgent() {
+    let mappings = mappings();
+    let lanes = mappings.iter().filter(|(queue, _)| !queue.ends_with("DeadLetters"));
+    let (urgent, bulk): (Vec<_>, Vec<_>) = lanes.partition(|(queue, _)| queue.contains("Urgent"));
+    assert!(urgent.len() > 2 && bulk.len() == urgent.len() + 1, "{urgent:?} {bulk:?}");
+    for (queue, function) in bulk.into_iter().filter(|(queue, _)| *queue != "journalQueue") {
+        let other = queue.replace("Queue", "UrgentQueue");
+        assert!(urgent.contains(&&(other.as_str(), *function)), "{function} has no {other}");
+        let dead = |queue: &str| referred(&property(queue, "RedrivePolicy")["deadLetterTargetArn"]);
+        assert_eq!(dead(queue), dead(&other));
+        let name = &property(queue, "QueueName")["Fn::Sub"];
+        let name = property(queue, "QueueName").as_str().or(name.as_str()).unwrap();
+        let lane = &property(&other, "QueueName");
+        let lane = lane.as_str().or(lane["Fn::Sub"].as_str()).unwrap();
+        assert_eq!(lane, format!("{name}-urgent"), "where the store sends what is urgent");
+    }
+}
+
+/// Functions read only from queues, so whoever may not send to one cannot reach it.
+#[test]
+fn whoever_parks_work_may_tell_of_it() {
+    for role in ["api", "schedule", "transform", "dispatch", "journal", "deadletter"] {
+        let sends = statements().into_iter().filter(|(name, statement)| {
+            let sends = listed(&statement["Action"]).iter().any(|one| *one == "sqs:SendMessage");
+            sends && name.trim_end_matches("Access") == role
+        });
+        let to: Vec<_> = sends
+            .flat_map(|(_, statement)| listed(&statement["Resource"]))
+            .filter_map(referred)
+            .collect();
+        for queue in ["dispatchQueue", "dispatchUrgentQueue"] {
+            assert!(to.contains(&queue), "{role} cannot send to {queue}, only to {to:?}");
+        }
+    }
+}
+
 #[test]
 fn a_message_stays_hidden_for_six_time_outs() {
     for (queue, function) in mappings() {
@@ -160,7 +199,10 @@ fn each_function_reads_only_its_own_secrets() {
             continue;
         }
         readers += 1;
-        let owner = name.trim_end_matches("Role").trim_end_matches("Access");
+        let owner = match name.trim_end_matches("Role").trim_end_matches("Access") {
+            "api" => "config", // the values of sensitive configuration keys are its own
+            other => other,
+        };
         let resource = &statement["Resource"];
         let text = resource.as_str().or_else(|| resource["Fn::Sub"].as_str()).unwrap();
         assert!(text.ends_with(&format!("/{owner}/*")), "{name} reads {text}");
