@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod chaos;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hub;
@@ -15,7 +17,11 @@ mod layout;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod outbound;
+#[cfg(test)]
+mod postgres;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
