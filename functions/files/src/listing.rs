@@ -1,11 +1,13 @@
 //! Which files a path or a pattern means, in order of their names.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use ferrule_connector::Failure;
 use futures_util::{Stream, TryStreamExt};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder};
 use object_store::{ObjectMeta, ObjectStore as _, path::Path};
+use regex_lite::Regex;
 
 use crate::fault::failure;
 use crate::store::Depot;
@@ -19,7 +21,23 @@ pub(crate) enum Pattern {
     /// One file.
     Plain(Path),
     /// Every file under a folder that matches.
-    Glob { folder: Path, matcher: GlobMatcher },
+    Glob { folder: Path, matcher: Matcher },
+}
+
+/// A pattern of `globset` without the big engine behind it, which is made for text and takes half a
+/// mebibyte. Both go byte by byte: here each byte is a character.
+#[derive(Debug)]
+pub(crate) struct Matcher(Regex);
+
+impl Matcher {
+    fn new(glob: &Glob) -> Result<Self, regex_lite::Error> {
+        Regex::new(glob.regex().trim_start_matches("(?-u)")).map(Self)
+    }
+
+    fn is_match(&self, name: &str) -> bool {
+        let bytes: String = name.bytes().map(char::from).collect();
+        self.0.is_match(&bytes)
+    }
 }
 
 /// The next files.
@@ -38,12 +56,15 @@ impl Pattern {
         if !text.contains(['*', '?', '[', '{']) {
             return Ok(Self::Plain(path(text)?));
         }
-        let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| {
+        let refused = |error: &dyn Display| {
             Failure::coded("FILE_PATH", format!("`path` {text:?} is not a pattern: {error}"))
-        })?;
+        };
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        let matcher = Matcher::new(&glob.map_err(|error| refused(&error))?);
+        let matcher = matcher.map_err(|error| refused(&error))?;
         let plain = text.find(['*', '?', '[', '{']).unwrap_or_default();
         let folder = text[..plain].rsplit_once('/').map_or("", |(folder, _)| folder);
-        Ok(Self::Glob { folder: path(folder)?, matcher: glob.compile_matcher() })
+        Ok(Self::Glob { folder: path(folder)?, matcher })
     }
 
     /// Returns the path when it is one, not a pattern.
@@ -106,4 +127,38 @@ pub(crate) fn path(text: &str) -> Result<Path, Failure> {
     Path::parse(text).map_err(|error| {
         Failure::coded("FILE_PATH", format!("{text:?} is not the path of a file: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_as_shells_do() {
+        let matches = |pattern: &str, name: &str| match Pattern::parse(pattern).unwrap() {
+            Pattern::Glob { matcher, .. } => matcher.is_match(name),
+            Pattern::Plain(path) => path.as_ref() == name,
+        };
+        for (pattern, name) in [
+            ("*.csv", "a.csv"),
+            ("in/**/*.csv", "in/a.csv"),
+            ("in/**/*.csv", "in/b/c/a.csv"),
+            ("**", "a/b/c"),
+            ("page-[0-9].json", "page-7.json"),
+            ("page-[!0-9].json", "page-x.json"),
+            ("{a,b}/x.?sv", "b/x.tsv"),
+            ("b\u{fc}ro*/pr\u{fc}fung (1).csv", "b\u{fc}ro 1/pr\u{fc}fung (1).csv"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("*.csv", "in/a.csv"),
+            ("*.csv", "a.csv.gz"),
+            ("in/**/*.csv", "out/a.csv"),
+            ("page-[0-9].json", "page-x.json"),
+            ("a.b*", "axb"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
 }

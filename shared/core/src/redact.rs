@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use regex::{Captures, Regex};
+use regex_lite::{Captures, Regex};
 
 /// Longest excerpt, in characters.
 const MAX_CHARS: usize = 60;
@@ -29,9 +29,14 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static USER_INFO: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\b[a-z][a-z0-9+.-]*://[^\s/@:]*:[^\s/@]+@").ok());
 
-/// Local part and domain of an e-mail address.
-static EMAIL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"([\w.+%-])[\w.+%-]*@([\w-]+\.[\w.-]+)").ok());
+/// Local part and domain of an e-mail address. `\w` is ASCII here; other letters are ranges.
+static EMAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"([\w.+%\x{80}-\x{10FFFF}-])[\w.+%\x{80}-\x{10FFFF}-]*",
+        r"@([\w\x{80}-\x{10FFFF}-]+\.[\w.\x{80}-\x{10FFFF}-]+)",
+    ))
+    .ok()
+});
 
 /// Names of settings that hold a secret.
 static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -124,6 +129,7 @@ mod tests {
     #[test]
     fn shows_little_and_nothing_private() {
         assert_eq!(excerpt("ann.smith@example.com"), "\"a***@example.com\"");
+        assert_eq!(excerpt("jörg.müller@exämple.com"), "\"j***@exämple.com\"");
         assert_eq!(excerpt("a\nb"), "\"a b\"");
         let long = excerpt(&"ü".repeat(500));
         assert_eq!((long.chars().count(), long.ends_with("...\"")), (60, true));
