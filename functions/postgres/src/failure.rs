@@ -85,6 +85,11 @@ pub(crate) fn is_missing_table(fault: &Fault) -> bool {
     fault.state() == "42P01"
 }
 
+/// Tells whether somebody else made the table at the same moment.
+pub(crate) fn is_made_meanwhile(fault: &Fault) -> bool {
+    ["23505", "42P07"].contains(&fault.state())
+}
+
 /// Returns the refusal of one record when `fault` is about what is in it; its neighbours go on.
 pub(crate) fn refusal(fault: &Fault) -> Option<Disposition> {
     let said = fault.said()?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Outcomes, Trouble};
 use crate::{
     Postgres,
-    failure::{Fault, failure, is_missing_table, refused},
+    failure::{Fault, failure, is_made_meanwhile, is_missing_table, refused},
     session::Session,
     sql::{self, Text},
     table::Table,
@@ -119,6 +119,7 @@ impl Ledger {
         );
         match session.run(&create).await {
             Ok(()) => Ok(()),
+            Err(fault) if is_made_meanwhile(&fault) => Ok(()),
             Err(fault) => match failure(&fault) {
                 Failure::Rejected { .. } => Err(self.missing()),
                 other => Err(other),

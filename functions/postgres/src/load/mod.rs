@@ -8,6 +8,8 @@ mod ledger;
 mod statement;
 mod work;
 
+use std::time::Duration;
+
 use ferrule_connector::{Disposition, Failure, Load};
 
 use self::{
@@ -28,6 +30,9 @@ const TRIES: usize = 3;
 
 /// For so many refused records of a batch it is found out which column is to blame.
 const PROBES: usize = 20;
+
+/// Kept for noting what became of the batch.
+const RESERVE: Duration = Duration::from_secs(1);
 
 /// What became of records, by their places in the batch.
 type Outcomes = Vec<(usize, Disposition)>;
@@ -57,6 +62,17 @@ impl From<Fault> for Trouble {
 
 /// Writes what is not done yet.
 pub(crate) async fn write(
+    pool: &Pool,
+    load: &Load<'_, Postgres>,
+    done: &mut [Option<Disposition>],
+) -> Result<(), Failure> {
+    // What is not committed by then comes again as a whole.
+    let limit = load.context.time_left.saturating_sub(RESERVE);
+    let silent = |_| Err(failure(&Fault::Silent));
+    tokio::time::timeout(limit, tried(pool, load, done)).await.unwrap_or_else(silent)
+}
+
+async fn tried(
     pool: &Pool,
     load: &Load<'_, Postgres>,
     done: &mut [Option<Disposition>],

@@ -77,13 +77,8 @@ async fn a_query_is_read_page_by_page_with_columns_of_its_own() {
     let cursor = json!({"field": ".changed", "tie_break": ".id"});
     let (records, pages) = desk.read(source, Some(cursor), None).await;
     assert_eq!((records.len(), pages), (500, 6));
-    assert_eq!(
-        records[1].value.to_string(),
-        r#"{"sum":5.50,"changed":"2026-01-01T00:00:00+00:00","id":1}"#.replace(
-            r#""changed":"2026-01-01T00:00:00+00:00","id":1"#,
-            r#""id":1,"changed":"2026-01-01T00:00:00+00:00""#
-        )
-    );
+    let second = r#"{"sum":5.50,"id":1,"changed":"2026-01-01T00:00:00+00:00"}"#;
+    assert_eq!(records[1].value.to_string(), second);
 }
 
 async fn refused(

@@ -43,8 +43,12 @@ async fn several_states_of_one_record_in_a_batch_end_in_the_last_one() {
     let Some(desk) = Desk::new("rounds", TICKETS) else { return };
     let batch = [ticket(1, "new"), ticket(2, "new"), ticket(1, "active"), ticket(1, "closed")];
     let outcome = desk.push(target(), Mode::Upsert, &batch).await;
-    use Disposition::{Created, Updated};
-    assert_eq!(outcome, [Created, Created, Updated, Updated]);
+    assert_eq!(outcome, [
+        Disposition::Created,
+        Disposition::Created,
+        Disposition::Updated,
+        Disposition::Updated
+    ]);
     assert_eq!(desk.sql("select state from tickets where number = 'INC0001'"), "closed");
 }
 
@@ -93,7 +97,7 @@ async fn what_is_gone_at_the_source_goes_here_only_when_the_target_says_so() {
 
 #[tokio::test]
 async fn a_record_that_breaks_a_constraint_is_refused_alone_and_its_499_neighbours_are_there() {
-    let Some(desk) = Desk::new("constraint", TICKETS) else { return };
+    let Some(desk) = Desk::new("constraints", TICKETS) else { return };
     let mut batch: Vec<Record> = (0..500).map(|n| ticket(n, "new")).collect();
     batch[250] = record(json!({"number": "INC0250", "state": "new", "priority": 9}));
     let outcome = desk.push(target(), Mode::Insert, &batch).await;

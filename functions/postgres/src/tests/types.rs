@@ -21,7 +21,7 @@ const ROWS: &str = r#"insert into original values
    1.0000000001, 0.1, 1e-300, true, E'tab\t"quote" \\ \u00e9 🦀', 'abcde', 'x', '\x00ff10',
    '2016-02-29 01:16:00.123456+02', '2016-02-29 01:16:00.5', '0044-03-15 BC', '23:59:59.999999',
    '12:00:00+05:30', '1 year 2 mons 3 days 04:05:06.789', '2d1f4f4e-0c35-4b9e-8d1a-0a52a4c9d6f3',
-   '{"b": 1.10, "a": [1, null]}', '{"b": 12345678901234567890.5, "a": null}', '{1,null,-3}',
+   '{"b":1.10,"a":[1,null]}', '{"b": 12345678901234567890.5, "a": null}', '{1,null,-3}',
    array['a,b','"q"','null',null,''], '{{1.0,2.50},{3,4}}', '{"2016-02-29 01:16:00+00"}',
    array['\xdead'::bytea], 'calm', '{cross,calm}', '(1,"a ""b""")', 99.50, '10.0.0.1/8',
    '10.1.0.0/16', '08:00:2b:01:02:03', B'10101', '[1,5)', 'a fat cat'::tsvector, '(1.5,2)',
@@ -30,7 +30,7 @@ const ROWS: &str = r#"insert into original values
    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
    null, null, null, null, null, null, null),
   (3, 0, -9223372036854775808, 'NaN', -0.5, 'NaN', '-Infinity', false, '', '', '', '',
-   'infinity', '-infinity', 'infinity', '00:00', '00:00+00', '-1 day', null, 'null', '"text"',
+   'infinity', '-infinity', 'infinity', '00:00', '00:00+00', '-1 day', null, '[]', '"text"',
    '{}', '{}', '{}', '{}', '{}', 'cross', '{}', '(,)', 0, '::1', '::/0', null, B'', 'empty', '',
    null, null, null)"#;
 
