@@ -156,7 +156,7 @@ fn kill(request: &Request, port: u16) -> Option<u32> {
 }
 
 /// Finds who holds the connection from the port `from` to the port `to`.
-fn caller(from: u16, to: u16) -> Option<u32> {
+pub(crate) fn caller(from: u16, to: u16) -> Option<u32> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let is_it = |fields: &Vec<&str>| {
         fields[1].ends_with(&format!(":{from:04X}")) && fields[2].ends_with(&format!(":{to:04X}"))
