@@ -13,10 +13,8 @@ impl Contract {
         let at = format!("{} {} request", exchange.method, operation.template);
         let holder = self.follow(&operation.spec["requestBody"]);
         if exchange.body.is_empty() {
-            return match holder["required"] == true {
-                true => vec![format!("{at} lacks a body")],
-                false => Vec::new(),
-            };
+            let is_wanted = holder["required"] == true;
+            return is_wanted.then(|| format!("{at} lacks a body")).into_iter().collect();
         }
         if holder.is_null() {
             return vec![format!("{at} takes no body")];

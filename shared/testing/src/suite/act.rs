@@ -34,6 +34,14 @@ impl Outcome {
         }
     }
 
+    /// Proves that all went well.
+    pub(super) fn is_ok(&self, when: &str) -> Result<(), String> {
+        match self.code() {
+            "ok" => Ok(()),
+            _ => Err(format!("{when}, and it ends as {}", self.shown())),
+        }
+    }
+
     /// Says what happened, for a report.
     pub(super) fn shown(&self) -> String {
         match &self.failure {

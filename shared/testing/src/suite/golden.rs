@@ -54,9 +54,10 @@ pub(super) async fn prove<C: Connector>(stage: &Stage<C>, case: &Case, found: &m
     let differs = checked.is_some_and(|checked| checked != shown);
     found.prove(
         at,
-        match differs {
-            false => keep(&file::<C>(at), &shown, C::NAME),
-            true => Err("its requests depend on the contract's examples: give answers".to_owned()),
+        if differs {
+            Err("its requests depend on the contract's examples: give answers".to_owned())
+        } else {
+            keep(&file::<C>(at), &shown, C::NAME)
         },
     );
 }
@@ -75,15 +76,7 @@ async fn run<C: Connector>(
     let desk = stage.desk(&case.setup, &address).await;
     let outcome = stage.act(&desk, case).await;
     let secrets = secrets::of(&case.setup, &address);
-    found.prove(
-        at,
-        match outcome.code() {
-            "ok" => Ok(()),
-            _ => {
-                Err(format!("everything is fine at the vendor, and it ends as {}", outcome.shown()))
-            }
-        },
-    );
+    found.prove(at, outcome.is_ok("everything is fine at the vendor"));
     for violation in answers.violations() {
         found.wrong(at, violation);
     }
@@ -97,13 +90,7 @@ pub(super) async fn prove_without<C: Connector>(stage: &Stage<C>, case: &Case, f
     let heard = logs::mark();
     let desk = stage.desk(&case.setup, "").await;
     let outcome = stage.act(&desk, case).await;
-    found.prove(
-        &case.name,
-        match outcome.code() {
-            "ok" => Ok(()),
-            _ => Err(format!("all is well, and it ends as {}", outcome.shown())),
-        },
-    );
+    found.prove(&case.name, outcome.is_ok("all is well"));
     quiet(&case.name, &secrets::of(&case.setup, ""), &outcome.said, heard, found);
 }
 

@@ -187,8 +187,15 @@ impl Setup {
         self
     }
 
+    /// For one case it also takes away what was given for all.
     #[must_use]
     pub fn without(mut self, promise: Promise, reason: &str) -> Self {
+        match promise {
+            Promise::FalseSuccess => self.false_success.clear(),
+            Promise::Hint => self.throttled.clear(),
+            Promise::Contract => self.contract = None,
+            _ => {}
+        }
         self.without.push((promise, reason.to_owned()));
         self
     }

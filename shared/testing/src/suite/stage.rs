@@ -131,7 +131,8 @@ impl Found {
     }
 
     pub(super) fn report(self, name: &str) {
-        let Self { wrong, proved, stated } = self;
+        let Self { mut wrong, proved, stated } = self;
+        wrong.dedup();
         let list = |lines: Vec<String>| {
             lines.into_iter().map(|line| format!("\n  - {line}")).collect::<String>()
         };
