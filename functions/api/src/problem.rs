@@ -27,7 +27,7 @@ pub(crate) struct Problem {
     detail: Option<String>,
     /// Of many changes: the one that is refused, from 0. None was made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<usize>,
+    index: Option<u8>,
     /// Everything that is wrong with a definition or a value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Fault>,
@@ -100,7 +100,7 @@ impl Problem {
     pub(crate) fn of_change(self, index: usize) -> Self {
         let detail = self.detail.as_deref().unwrap_or(self.title);
         let detail = Some(format!("changes[{index}]: {detail}"));
-        Self { index: Some(index), detail, ..self }
+        Self { index: u8::try_from(index).ok(), detail, ..self }
     }
 
     fn unprocessable(kind: &str, found: Vec<definition::Problem>) -> Self {

@@ -19,7 +19,7 @@ pub(crate) fn operations() -> Vec<(String, String)> {
 async fn the_api_answers_exactly_what_the_document_lists() {
     let hub = Hub::new().await;
     let listed = operations();
-    assert!(listed.len() >= 23, "{}", listed.len());
+    assert!(listed.len() >= 30, "{}", listed.len());
     for (_, path) in &listed {
         let asked = path.replace("{name}", "x").replace("{id}", "x");
         let asked = asked.replace("{table}", "x").replace("{key}", "x");
@@ -57,6 +57,7 @@ async fn the_sample_events_are_what_api_gateway_sends() {
         ("no-key", 401),
         ("status", 200),
         ("sync", 202),
+        ("put-config", 201),
         ("put-connection-base64", 200),
         ("misspelt", 422),
     ] {

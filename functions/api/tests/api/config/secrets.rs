@@ -1,3 +1,8 @@
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
 use ferrule_core::{Name, Value};
 use ferrule_store::Store;
 use http::StatusCode;
@@ -83,4 +88,45 @@ async fn a_secret_that_is_not_kept_any_more_cannot_be_gone_back_to() {
     let back = hub.back(HOST, r#"{"version": 1}"#).await;
     assert_eq!(back.status, StatusCode::GONE, "{}", back.text);
     assert_eq!(hub.back(HOST, r#"{"version": 90}"#).await.status, StatusCode::OK);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_log_line_whatever_fails() {
+    let (log, level) = (Log::default(), tracing::Level::TRACE);
+    let writer = log.clone();
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone());
+    let guard = tracing::subscriber::set_default(lines.finish());
+    let body =
+        format!(r#"{{"value": "{PLANTED}", "sensitive": true, "schema": {{"minLength": 3}}}}"#);
+    for calls in 0..14 {
+        let hub = Hub::bare().await;
+        hub.set(HOST, r#"{"value": "plain"}"#).await;
+        hub.fuse.light(calls);
+        let answer = hub.set(HOST, &body).await;
+        assert!(!answer.text.contains(PLANTED), "{}", answer.text);
+        hub.fuse.mend();
+        hub.queue_fuse.light(calls % 2);
+        hub.set(HOST, &body.replace("\"minLength\": 3", "\"maxLength\": 3")).await;
+        hub.set(HOST, &body.replace(PLANTED, &format!("{PLANTED}{calls}"))).await;
+    }
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for line in ["could not answer a request", "an event is sent later"] {
+        assert!(log.contains(line), "{line}");
+    }
+    assert!(!log.contains(PLANTED));
 }
