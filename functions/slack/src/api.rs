@@ -70,7 +70,8 @@ impl<'a> Api<'a> {
         let secret = self.context.secret.and_then(|secret| secret.webhook_url.as_deref());
         let Some(address) = secret else { return Err(lacks("webhook_url")) };
         let url = url_guard::parse(address, self.context.local)?;
-        let mut call = Call::post(url.clone()).body(JSON, text(body)?).hide(address);
+        let mut call =
+            Call::post(url.clone()).body(JSON, text(body)?).hide(address).hide(url.path());
         // The last part is the secret; the one before names the webhook, the first the workspace.
         for part in url.path_segments().into_iter().flatten().filter(|part| part.len() > 8) {
             call = call.hide(part);

@@ -54,10 +54,11 @@ struct Room {
 }
 
 impl Room {
-    /// Adds a block when there is room for it: the last place is for the context.
+    /// Adds a block when there is room for it: the last two places are for a line that says what is
+    /// missing, and for the context.
     fn add(&mut self, block: Block) -> bool {
         let size = block.len();
-        let fits = size <= self.left && self.blocks.len() + 1 < BLOCKS;
+        let fits = size <= self.left && self.blocks.len() + 2 < BLOCKS;
         if fits {
             self.left -= size;
             self.blocks.push(block);

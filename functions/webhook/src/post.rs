@@ -105,8 +105,8 @@ fn address(context: &Context<'_, Webhook>) -> Result<Url, Failure> {
 fn tokens(url: &Url) -> Vec<String> {
     let path = url.path_segments().into_iter().flatten().map(str::to_owned);
     let query = url.query_pairs().map(|(_, value)| value.into_owned());
-    let parts = path.chain(query).filter(|part| part.chars().count() >= TOKEN_CHARS);
-    [url.as_str().to_owned()].into_iter().chain(parts).collect()
+    let whole = [url.as_str(), url.path()].into_iter().map(str::to_owned);
+    whole.chain(path).chain(query).filter(|part| part.chars().count() >= TOKEN_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -116,7 +116,6 @@ mod tests {
     #[test]
     fn what_looks_like_a_token_in_an_address_is_hidden() {
         let url = "https://example.com/hooks/T0K3N-T0K3N?key=abcdefgh&v=1".parse().unwrap();
-        let found = tokens(&url);
-        assert_eq!(found[1..], ["T0K3N-T0K3N".to_owned(), "abcdefgh".to_owned()]);
+        assert_eq!(tokens(&url)[1..], ["/hooks/T0K3N-T0K3N", "T0K3N-T0K3N", "abcdefgh"]);
     }
 }

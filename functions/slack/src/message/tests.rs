@@ -77,6 +77,8 @@ fn no_limit_is_ever_passed() {
     let cut = message(&one);
     assert_fits(&cut);
     assert!(text(&one).contains("more fields"), "{}", text(&one));
+    let fields = vec![field("a", "b"); 600];
+    assert_fits(&message(&Notification { fields, ..change() }));
     let empty = Notification { title: String::new(), ..Notification::default() };
     assert_fits(&message(&Notification { kind: "x".into(), ..empty }));
     let one = Notification { fields: one.fields[..2].to_vec(), ..one };

@@ -20,11 +20,15 @@ fn definitions(folder: &Path) -> BTreeMap<String, String> {
 fn every_sample_is_of_a_definition_beside_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/slack");
     let definitions = definitions(&folder);
+    let mut stale = Vec::new();
     for case in ["critical", "routine", "digest", "thread", "resolved"] {
         let message = Message::decode(&ferrule_testing::body(&format!("slack/{case}.json")));
         let Message { envelope, task } = message.unwrap();
         assert!(matches!(task, Task::Load(batch) if batch.recipient == Some(0)));
         let wanted = &definitions[envelope.integration.as_str()];
-        assert_eq!(envelope.definition.as_str(), wanted, "events/slack/{case}.json");
+        if envelope.definition.as_str() != wanted {
+            stale.push(format!("events/slack/{case}.json has to say definition {wanted}"));
+        }
     }
+    assert!(stale.is_empty(), "{stale:#?}");
 }
