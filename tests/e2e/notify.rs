@@ -77,7 +77,12 @@ async fn came(outside: &Vendor, path: &str, count: usize) -> Vec<Request> {
         if requests.len() >= count {
             return requests;
         }
-        assert!(Instant::now() < deadline, "{path}: {} of {count}\n{}", requests.len(), complaints());
+        assert!(
+            Instant::now() < deadline,
+            "{path}: {} of {count}\n{}",
+            requests.len(),
+            complaints()
+        );
         pause(Duration::from_millis(50)).await;
     }
 }
@@ -120,7 +125,8 @@ async fn a_change_becomes_a_slack_message_and_a_signed_webhook() {
     quiet(&hub).await;
 
     let text = posts[1].text();
-    for wanted in ["db1", "&lt;!channel&gt; &amp; db2", "<!subteam^S0615G0KT>", "app.database.host"] {
+    for wanted in ["db1", "&lt;!channel&gt; &amp; db2", "<!subteam^S0615G0KT>", "app.database.host"]
+    {
         assert!(text.contains(wanted), "{wanted} is not in {text}");
     }
     assert!(!text.contains("<!channel>"), "{text}");
@@ -134,7 +140,11 @@ async fn a_change_becomes_a_slack_message_and_a_signed_webhook() {
     let record = body.get("data").and_then(|data| data.get("record")).unwrap();
     assert_eq!(record.get("old").and_then(Value::as_str), Some("db1"));
     assert_eq!(record.get("new").and_then(Value::as_str), Some("<!channel> & db2"));
-    assert_eq!((outside.count(SERVICES), outside.count("/hook")), (2, 2), "each once, no other key");
+    assert_eq!(
+        (outside.count(SERVICES), outside.count("/hook")),
+        (2, 2),
+        "each once, no other key"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
