@@ -91,6 +91,7 @@ pub struct Preparing(Answers);
 
 impl ContractVendor {
     /// Loads the contract.
+    #[expect(clippy::new_ret_no_self, reason = "it begins; `start` gives the vendor")]
     pub fn new(vendor: &str) -> Preparing {
         Preparing(Answers::new(Script::default(), Contract::open(vendor).map(Arc::new)))
     }

@@ -245,7 +245,7 @@ async fn write(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {
     match reply.manner {
         Manner::Whole | Manner::Mute | Manner::HangUp => stream.write_all(&reply.body).await?,
         Manner::CutAfter(size) => {
-            stream.write_all(&reply.body[..size.min(reply.body.len())]).await?
+            stream.write_all(&reply.body[..size.min(reply.body.len())]).await?;
         }
         Manner::StallAfter(size) => {
             stream.write_all(&reply.body[..size.min(reply.body.len())]).await?;

@@ -20,7 +20,7 @@ impl Contract {
             return vec![format!("{at} takes no body")];
         }
         let kind = exchange.header("content-type").unwrap_or("application/octet-stream");
-        match self.schema(holder, kind) {
+        match schema(holder, kind) {
             None => vec![format!("{at} cannot be {kind}")],
             Some(schema) => {
                 // A key that nobody knows would be ignored without a word.
@@ -44,17 +44,11 @@ impl Contract {
         let answer = self.follow(answer);
         let kind = exchange.answer_type.unwrap_or("application/json");
         let (holds, at) = (answer["content"].is_object(), format!("{at} {status}"));
-        match self.schema(answer, kind) {
+        match schema(answer, kind) {
             Some(schema) => self.check_body(&at, schema, kind, exchange.answer),
             None if holds => vec![format!("{at} does not answer {kind}")],
             None => Vec::new(),
         }
-    }
-
-    fn schema<'a>(&'a self, holder: &'a Value, content_type: &str) -> Option<&'a Value> {
-        let content = holder["content"].as_object()?;
-        let wanted = content_type.split(';').next()?.trim();
-        content.get(wanted).or_else(|| content.get("*/*")).map(|media| &media["schema"])
     }
 
     fn check_body(&self, at: &str, schema: &Value, kind: &str, body: &[u8]) -> Vec<String> {
@@ -69,6 +63,13 @@ impl Contract {
         };
         self.validate(at, schema, &value)
     }
+}
+
+/// Finds what is said about a body of this type.
+fn schema<'a>(holder: &'a Value, content_type: &str) -> Option<&'a Value> {
+    let content = holder["content"].as_object()?;
+    let wanted = content_type.split(';').next()?.trim();
+    content.get(wanted).or_else(|| content.get("*/*")).map(|media| &media["schema"])
 }
 
 fn form(body: &[u8]) -> Value {

@@ -79,7 +79,7 @@ impl Contract {
         };
         match (scheme["type"].as_str(), scheme["in"].as_str(), scheme["scheme"].as_str()) {
             (Some("http"), _, Some("basic")) => starts("basic "),
-            (Some("http"), _, _) | (Some("oauth2" | "openIdConnect"), _, _) => starts("bearer "),
+            (Some("http" | "oauth2" | "openIdConnect"), _, _) => starts("bearer "),
             (Some("apiKey"), Some("header"), _) => {
                 exchange.header(&name.to_ascii_lowercase()).is_some()
             }

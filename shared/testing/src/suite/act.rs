@@ -119,7 +119,9 @@ impl<C: Connector> Stage<C> {
             Ok(Fetched { origin, rejected, .. }) => {
                 let mut outcome = Outcome::default();
                 outcome.say(origin);
-                rejected.iter().for_each(|one| outcome.say(&one.message));
+                for one in &rejected {
+                    outcome.say(&one.message);
+                }
                 outcome
             }
             Err(failure) => Outcome::default().failed(failure),

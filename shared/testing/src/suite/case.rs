@@ -51,7 +51,7 @@ pub(super) fn folder(name: &str) -> PathBuf {
 /// Reads the samples of a connector; `changes` must name only cases that are there.
 pub(super) fn read(
     name: &str,
-    setup: Setup,
+    setup: &Setup,
     only: Option<&[String]>,
     mut changes: BTreeMap<String, Change>,
 ) -> Vec<Case> {

@@ -98,7 +98,9 @@ async fn statuses<C: Connector>(
 fn echo(request: &Request, turn: usize) -> Reply {
     let headers = || request.headers.iter().filter(|(name, _)| name != "accept" && name != "host");
     let part = match turn % 3 {
-        0 => headers().map(|(name, value)| format!("{name}: {value}; ")).collect(),
+        0 => {
+            headers().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("; ")
+        }
         1 => format!("{} {:?}", request.path, request.query),
         _ => request.text(),
     };

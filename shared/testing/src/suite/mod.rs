@@ -221,7 +221,7 @@ impl<C: Connector> Suite<C> {
         let name = C::NAME;
         let stage = stage::Stage::new(self.connector);
         let mut found = stage::Found::default();
-        let cases = case::read(name, self.setup, self.only.as_deref(), self.changes);
+        let cases = case::read(name, &self.setup, self.only.as_deref(), self.changes);
         every_role_has_a_case::<C>(&cases, &mut found);
         for case in &cases {
             found.state(&case.setup);

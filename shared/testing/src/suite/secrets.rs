@@ -38,10 +38,14 @@ fn collect(value: &Value, key: &str, setup: &Setup, vendor: &str, found: &mut Ve
     }
     match value {
         Value::Object(object) => {
-            object.iter().for_each(|(key, value)| collect(value, key, setup, vendor, found));
+            for (key, value) in object {
+                collect(value, key, setup, vendor, found);
+            }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| collect(item, key, setup, vendor, found));
+            for item in items {
+                collect(item, key, setup, vendor, found);
+            }
         }
         Value::String(text) => {
             let parts = match text.strip_prefix(vendor) {
@@ -66,7 +70,7 @@ fn parts(path: &str) -> Vec<String> {
 pub(super) fn found_in(secrets: &[Secret], text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     secrets.iter().find_map(|Secret { key, value }| {
-        let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = value.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let shape = if text.contains(value.as_str()) || text.contains(&escaped(value)) {
             "as it is"
         } else if text.contains(&encoded(value)) {

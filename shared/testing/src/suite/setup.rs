@@ -90,6 +90,7 @@ impl fmt::Debug for Setup {
 
 /// The same verbs as [`super::Suite`]; what is said for a case goes before what is said for all.
 #[expect(missing_docs, reason = "documented at Suite")]
+#[expect(clippy::needless_pass_by_value, reason = "reads better: `.settings(json!({...}))`")]
 impl Setup {
     #[must_use]
     pub fn settings(self, json: impl ToString) -> Self {

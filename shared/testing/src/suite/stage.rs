@@ -133,9 +133,7 @@ impl Found {
     pub(super) fn report(self, name: &str) {
         let Self { mut wrong, proved, stated } = self;
         wrong.dedup();
-        let list = |lines: Vec<String>| {
-            lines.into_iter().map(|line| format!("\n  - {line}")).collect::<String>()
-        };
+        let list = |lines: Vec<String>| [vec![String::new()], lines].concat().join("\n  - ");
         let not = list(stated.into_iter().collect());
         eprintln!("{name}: {proved} promises proved; stated as not applicable:{not}");
         assert!(wrong.is_empty(), "{name} breaks its promises:{}", list(wrong));
