@@ -160,7 +160,7 @@ async fn ask(
         order.push(format!("r.{name}{nulls}"));
     }
     let statement = format!(
-        "select row_to_json(r)::text{keys} from {} as r{filter} order by {} limit {limit}",
+        "select row_to_json(r.*)::text{keys} from {} as r{filter} order by {} limit {limit}",
         plan.from,
         order.join(", ")
     );

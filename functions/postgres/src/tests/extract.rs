@@ -43,9 +43,9 @@ async fn pages_go_by_cursor_and_key_and_lose_no_row_on_an_edge() {
 
 #[tokio::test]
 async fn only_what_changed_is_read_whatever_type_the_cursor_has() {
-    let tables = "create table t (id int primary key, z timestamptz, naive timestamp, day date, \
+    let tables = "create table t (id int primary key, r int, z timestamptz, naive timestamp, day date, \
         n numeric, word text, at text); \
-        insert into t select n, t, t at time zone 'Europe/Berlin', t::date, n * 1.5, \
+        insert into t select n, n, t, t at time zone 'Europe/Berlin', t::date, n * 1.5, \
           'w' || lpad(n::text, 2, '0'), t::text \
         from (select n, timestamptz '2026-01-01 12:00+00' + n * interval '1 day' t \
           from generate_series(0, 19) n) s";
