@@ -15,6 +15,7 @@ mod deliveries;
 mod digests;
 mod disabled;
 mod errors;
+mod failed;
 mod health;
 mod keys;
 mod listeners;

@@ -6,14 +6,13 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Checkpoint, CursorState, Digest, Envelope, Event, Failure, Name, Note, Object, Page, Run,
-    RunId, RunState, Task, Tenant, Value,
+    Checkpoint, CursorState, Digest, Envelope, Failure, Name, Note, Page, Run, RunId, RunState,
+    Task, Tenant,
     definition::{Integration, Source},
-    event,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Posted, Query, Start, Store, Table, When, Write, Written, outbox::post};
+use crate::{Item, Query, Start, Store, Table, When, Write, Written, failed};
 
 /// A run without news for this long has lost its lease.
 const LEASE: Duration = Duration::from_hours(2);
@@ -257,6 +256,9 @@ impl Store {
             };
             if done {
                 self.renew(tenant, &after).await?;
+                if closes {
+                    self.tell_of_failure(tenant, &after).await;
+                }
                 return Ok(closes.then_some(after));
             }
         }
@@ -292,7 +294,7 @@ impl Store {
             run.reason = Some("the run lost its lease: its cursor is not committed".into());
         }
         writes.push(Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev)));
-        writes.extend(failure_told(tenant, run)?);
+        writes.extend(failed::write(tenant, run)?);
         self.tables.transact(writes).await
     }
 
@@ -313,7 +315,7 @@ impl Store {
             self.tables.put(Table::State, row, When::Always).await?;
         }
         let mut writes = vec![Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev))];
-        writes.extend(failure_told(tenant, run)?);
+        writes.extend(failed::write(tenant, run)?);
         self.tables.transact(writes).await
     }
 
@@ -359,26 +361,6 @@ pub fn envelope_of(tenant: &Tenant, run: &Run) -> Envelope {
         alert: run.alert,
         ..Envelope::new(tenant.clone(), integration, definition, run.run.clone())
     }
-}
-
-/// A run that fails is an event, written together with its end.
-fn failure_told(tenant: &Tenant, run: &Run) -> Result<Option<Write>, Failure> {
-    if run.state != RunState::Failed || run.alert {
-        return Ok(None);
-    }
-    let mut data = Object::new();
-    data.insert("integration", Value::from(run.integration.as_str()));
-    data.insert("run", Value::from(run.run.as_str()));
-    data.insert("trigger", Value::from(run.trigger.as_str()));
-    data.insert("reason", run.reason.as_deref().map_or(Value::Null, Value::from));
-    let event = Event {
-        id: format!("run-failed-{}", run.run),
-        kind: event::RUN_FAILED.into(),
-        at: run.ended_at.unwrap_or(run.started_at),
-        subject: run.integration.to_string(),
-        data,
-    };
-    post(tenant, &Posted::one(event)).map(Some)
 }
 
 pub(crate) fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
