@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where the Web API is. Another one for GovSlack: `https://slack-gov.com/api`.
+    /// Where the Web API is. Another one for `GovSlack`: `https://slack-gov.com/api`.
     #[serde(default = "api_url")]
     pub api_url: String,
 }

@@ -34,7 +34,7 @@ impl Channel {
         assert_eq!(request.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
         let answer = match request.path.strip_prefix("/api/").unwrap() {
             "chat.postMessage" => self.post(serde_json::from_slice(&request.body).unwrap()),
-            "chat.update" => self.update(serde_json::from_slice(&request.body).unwrap()),
+            "chat.update" => self.update(&serde_json::from_slice(&request.body).unwrap()),
             "conversations.history" => self.page(request, None),
             "conversations.replies" => self.page(request, request.param("ts")),
             other => panic!("{other} is not expected"),
@@ -50,7 +50,7 @@ impl Channel {
         json!({ "ok": true, "channel": CHANNEL, "ts": ts, "message": message })
     }
 
-    fn update(&self, change: Map<String, Value>) -> Value {
+    fn update(&self, change: &Map<String, Value>) -> Value {
         let mut messages = self.0.lock().unwrap();
         match messages.iter_mut().find(|message| message["ts"] == change["ts"]) {
             None => json!({ "ok": false, "error": "message_not_found" }),
