@@ -9,21 +9,16 @@ use std::{
     time::Duration,
 };
 
-use ferrule_connector::{Connector, Context, Failure, Name, Tenant};
-use tokio_postgres::{Client, Config, Error, NoTls, Row, config::SslMode};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use ferrule_connector::{Context, Failure, Name, Tenant};
+use tokio_postgres::{Client, Error, Row};
 
 use crate::{
     Postgres, Secret, Settings,
+    connect::open,
     failure::{Fault, failure},
-    host,
     sql::{Text, bound, name},
     table::Table,
-    tls,
 };
-
-/// Connecting to one address may take this long.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// A kept connection must answer within this; it may have died while the function was frozen.
 const ALIVE: Duration = Duration::from_secs(3);
@@ -187,7 +182,7 @@ impl Session {
 }
 
 /// The server ends a statement before this does, unless nobody is there any more.
-async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Fault> {
@@ -213,74 +208,4 @@ fn timeout(context: &Context<'_, Postgres>) -> Result<Duration, Failure> {
 
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
-}
-
-/// Opens a connection; after a refused password with the secret as it is stored now.
-async fn open(context: &Context<'_, Postgres>) -> Result<Client, Failure> {
-    let secret = context.secret.cloned();
-    match connect(context, secret.as_ref()).await {
-        Err(refused @ Failure::Unauthorized { .. }) => {
-            let fresh = stored(context).await?;
-            if fresh == secret {
-                return Err(refused);
-            }
-            connect(context, fresh.as_ref()).await
-        }
-        other => other,
-    }
-}
-
-/// Reads the secret again: it may have been rotated.
-async fn stored(context: &Context<'_, Postgres>) -> Result<Option<Secret>, Failure> {
-    let owner = Name::new(Postgres::NAME).map_err(|error| Failure::invalid(error.to_string()))?;
-    let secrets = &context.store.secrets;
-    let text = secrets.read(&owner, context.tenant, context.connection, true).await?;
-    let value = text.and_then(|text| ferrule_core::json::parse(text.expose().as_bytes()).ok());
-    Ok(value.and_then(|value| value.to().ok()))
-}
-
-async fn connect(
-    context: &Context<'_, Postgres>,
-    secret: Option<&Secret>,
-) -> Result<Client, Failure> {
-    let Some(secret) = secret else {
-        return Err(Failure::unauthorized(
-            "postgres",
-            "the connection has no secret: user, password",
-        ));
-    };
-    let settings = context.settings;
-    let tls = tls::config(&settings.tls)?;
-    if tls.is_none() && !settings.private && !context.local {
-        let reason = "tls.mode disable sends everything readable; it needs private: true";
-        return Err(Failure::coded("TLS_SETTINGS", reason));
-    }
-    let mut config = Config::new();
-    for address in host::resolve(settings, context.local).await? {
-        config.host(&settings.host).hostaddr(address).port(settings.port);
-    }
-    config
-        .dbname(&settings.database)
-        .user(&secret.user)
-        .application_name("ferrule")
-        .connect_timeout(CONNECT)
-        .tcp_user_timeout(CONNECT)
-        .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
-    config.password(secret.password.as_deref().unwrap_or_default());
-    let limit = (CONNECT * 2).min(context.time_left);
-    match tls {
-        None => {
-            let (client, connection) =
-                within(limit, config.connect(NoTls)).await.map_err(|error| failure(&error))?;
-            drop(tokio::spawn(connection));
-            Ok(client)
-        }
-        Some(tls) => {
-            let tls = MakeRustlsConnect::new(tls);
-            let (client, connection) =
-                within(limit, config.connect(tls)).await.map_err(|error| failure(&error))?;
-            drop(tokio::spawn(connection));
-            Ok(client)
-        }
-    }
 }

@@ -43,12 +43,10 @@ async fn several_states_of_one_record_in_a_batch_end_in_the_last_one() {
     let Some(desk) = Desk::new("rounds", TICKETS) else { return };
     let batch = [ticket(1, "new"), ticket(2, "new"), ticket(1, "active"), ticket(1, "closed")];
     let outcome = desk.push(target(), Mode::Upsert, &batch).await;
-    assert_eq!(outcome, [
-        Disposition::Created,
-        Disposition::Created,
-        Disposition::Updated,
-        Disposition::Updated
-    ]);
+    assert_eq!(
+        outcome,
+        [Disposition::Created, Disposition::Created, Disposition::Updated, Disposition::Updated]
+    );
     assert_eq!(desk.sql("select state from tickets where number = 'INC0001'"), "closed");
 }
 
