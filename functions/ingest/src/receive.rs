@@ -1,25 +1,27 @@
-//! Takes one delivery: find, verify, recognise a repeat, send, answer.
+//! Takes one delivery: find, verify, answer a challenge, recognise a repeat, send.
 
 use axum::{
     body::Bytes,
     extract::{
-        Path, State,
+        Path, RawQuery, State,
         rejection::{BytesRejection, PathRejection},
     },
 };
 use ferrule_core::{
-    Digest, Failure, Name, Record, Tenant, Value,
-    definition::{Trigger, WebhookTrigger},
+    Digest, Failure, MAX_RECORDS, Name, Record, Tenant, Value,
+    definition::{Integration, Trigger, WebhookTrigger},
     path,
     recipe::{MAX_WEBHOOK_BYTES, Recipe},
 };
 use ferrule_store::{Arrival, Store};
-use http::{HeaderMap, header};
-use tracing::{Instrument, error, info_span, warn};
+use http::{HeaderMap, Method, header};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     body::{self, Unreadable},
-    reply::Reply,
+    challenge::{self, Request},
+    record,
+    reply::{Answer, Reply},
     secret,
     verify::{Proof, verify},
 };
@@ -27,10 +29,13 @@ use crate::{
 /// Whose secrets these are in Secrets Manager.
 const OWNER: &str = "ingest";
 
-/// Answers `POST /webhooks/{tenant}/{integration}`.
+/// Answers `POST /webhooks/{tenant}/{integration}`, and GET likewise: who cannot prove who he is
+/// learns by neither what is there.
 pub(crate) async fn receive(
     State(store): State<Store>,
     path: Result<Path<(String, String)>, PathRejection>,
+    method: Method,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Reply {
@@ -41,7 +46,9 @@ pub(crate) async fn receive(
         return Reply::Unauthorized;
     };
     let span = info_span!("webhook", %tenant, integration = %name);
-    take(&store, &tenant, &name, &headers, &body).instrument(span).await.unwrap_or_else(|failure| {
+    let query = query.unwrap_or_default();
+    let request = Request { method: &method, headers: &headers, query: &query };
+    take(&store, &tenant, &name, request, &body).instrument(span).await.unwrap_or_else(|failure| {
         error!(code = failure.code(), %failure, "could not take a delivery");
         Reply::Unavailable
     })
@@ -51,7 +58,7 @@ async fn take(
     store: &Store,
     tenant: &Tenant,
     name: &Name,
-    headers: &HeaderMap,
+    request: Request<'_>,
     body: &[u8],
 ) -> Result<Reply, Failure> {
     let Some(stored) = store.integration(tenant, name).await? else {
@@ -63,32 +70,73 @@ async fn take(
     let Some((recipe, keys)) = trust(store, tenant, name, trigger).await? else {
         return Ok(Reply::Unauthorized);
     };
-    let proof = match verify(&recipe, &keys, headers, body, store.clock.now_secs()) {
+    if let Some(answer) = challenge::unsigned(&recipe, request) {
+        info!("a vendor asked whether the webhook is here");
+        return Ok(answer);
+    }
+    if request.method != Method::POST {
+        return Ok(refused("no challenge"));
+    }
+    let proof = match verify(&recipe, &keys, request.headers, body, store.clock.now_secs()) {
         Ok(proof) => proof,
         Err(why) => return Ok(refused(why.reason())),
     };
     if body.len() > trigger.body_limit() {
         return Ok(Reply::TooLarge(trigger.body_limit()));
     }
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let value = match body::read(content_type, body) {
+    let value = match read(&recipe, request.headers, body) {
         Ok(value) => value,
-        Err(Unreadable::MediaType) => return Ok(Reply::MediaType),
-        Err(Unreadable::Content(why)) => {
-            warn!("a verified delivery cannot be read");
-            return Ok(Reply::Unreadable(why));
-        }
+        Err(reply) => return Ok(reply),
+    };
+    if let Some(answer) = challenge::signed(&recipe, request, &value) {
+        return Ok(answer);
+    }
+    let Some(items) = record::items(&recipe, &value) else {
+        let path = recipe.records.as_deref().unwrap_or_default();
+        return Ok(Reply::Unreadable(format!("there is no list at {path}")));
     };
     let id = id_of(&recipe, &proof, &value, body);
-    let arrival = Arrival {
-        trigger: "webhook",
-        urgency: trigger.urgency,
-        alert: false,
-        origin: "webhook".into(),
-        records: vec![Record { value, ..Record::default() }],
-    };
-    let of = (&stored.definition, &stored.hash);
-    store.deliver(tenant, of, id, arrival).await.map(Reply::Accepted)
+    let records = record::records(&recipe, items, &trigger.headers, request.headers);
+    send(store, tenant, (&stored.definition, &stored.hash), trigger, id, records).await
+}
+
+/// Starts the run; one for each thousand records of a sender that collects so many.
+async fn send(
+    store: &Store,
+    tenant: &Tenant,
+    of: (&Integration, &Digest),
+    trigger: &WebhookTrigger,
+    id: Digest,
+    records: Vec<Record>,
+) -> Result<Reply, Failure> {
+    let mut first = None;
+    for (at, records) in records.chunks(MAX_RECORDS).enumerate() {
+        let arrival = Arrival {
+            trigger: "webhook",
+            urgency: trigger.urgency,
+            alert: false,
+            origin: "webhook".into(),
+            records: records.to_vec(),
+        };
+        let id = match at {
+            0 => id.clone(),
+            at => Digest::of(&[b"part", id.to_string().as_bytes(), at.to_string().as_bytes()]),
+        };
+        let run = store.deliver(tenant, of, id, arrival).await?;
+        first.get_or_insert(run);
+    }
+    Ok(first.map_or(Reply::Answer(200, Answer::Nothing), Reply::Accepted))
+}
+
+fn read(recipe: &Recipe, headers: &HeaderMap, body: &[u8]) -> Result<Value, Reply> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    body::read(content_type, body, recipe.form.as_deref()).map_err(|unreadable| match unreadable {
+        Unreadable::MediaType => Reply::MediaType,
+        Unreadable::Content(why) => {
+            warn!("a verified delivery cannot be read");
+            Reply::Unreadable(why)
+        }
+    })
 }
 
 fn refused(reason: &'static str) -> Reply {
@@ -116,7 +164,7 @@ async fn trust(
         error!("the webhook has no secret");
         return Ok(None);
     };
-    match secret::keys(&secret, recipe.secret) {
+    match secret::keys(&secret, &recipe) {
         Ok(keys) => Ok(Some((recipe, keys))),
         Err(problem) => {
             error!(problem, "the webhook's secret is unusable");
@@ -132,6 +180,7 @@ fn id_of(recipe: &Recipe, proof: &Proof<'_>, value: &Value, body: &[u8]) -> Dige
     }
     let path = recipe.id_field.as_deref().and_then(|path| path::Path::parse(path).ok());
     let field = path.as_ref().and_then(|path| path.find(value)).filter(|value| !value.is_null());
+    let field = field.filter(|value| value.as_str() != Some(""));
     match field {
         Some(id) => Digest::of(&[b"field", id.to_string().as_bytes()]),
         None => Digest::of(&[b"body", proof.timestamp.unwrap_or_default().as_bytes(), body]),

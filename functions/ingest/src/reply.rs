@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use ferrule_core::RunId;
+use ferrule_core::{Object, RunId, Value};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -13,6 +13,8 @@ use serde::Serialize;
 pub(crate) enum Reply {
     /// It is on its way, as this run.
     Accepted(RunId),
+    /// The answer to a challenge, or to a delivery with nothing in it; no run.
+    Answer(u16, Answer),
     /// Unknown integration, bad signature, old timestamp, missing secret: all the same.
     Unauthorized,
     /// It is larger than this many bytes.
@@ -23,6 +25,37 @@ pub(crate) enum Reply {
     Unreadable(String),
     /// Something of ours does not work: the sender should try again.
     Unavailable,
+}
+
+/// What a challenge is answered with.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Nothing: `{}`, or no body at all with 204. It has a content type, on which Discord insists.
+    Nothing,
+    /// Text as it stands.
+    Text(String),
+    /// An object.
+    Json(Object),
+}
+
+impl Answer {
+    fn response(self, status: u16) -> Response {
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        let json = "application/json";
+        let (kind, body) = match self {
+            Self::Nothing if status == StatusCode::NO_CONTENT => (json, String::new()),
+            Self::Nothing => (json, "{}".to_owned()),
+            Self::Text(text) => ("text/plain", text),
+            Self::Json(object) => (json, Value::Object(object).to_string()),
+        };
+        // What is repeated came from outside: nobody may take it for a page of ours.
+        let headers = [
+            (header::CONTENT_TYPE, kind),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        (status, headers, body).into_response()
+    }
 }
 
 #[derive(Serialize)]
@@ -52,6 +85,7 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         match self {
             Self::Accepted(run) => (StatusCode::ACCEPTED, Json(Accepted { run })).into_response(),
+            Self::Answer(status, answer) => answer.response(status),
             Self::Unauthorized => problem(StatusCode::UNAUTHORIZED, None),
             Self::TooLarge(limit) => {
                 let detail = format!("a delivery has at most {limit} bytes");

@@ -1,13 +1,13 @@
 //! Verifies a delivery over its raw bytes, by a recipe. Fails closed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ferrule_core::recipe::{Algorithm, Encoding, Part, Recipe, TimestampAt, TimestampFormat};
-use hmac::{Hmac, KeyInit, Mac};
+use ferrule_core::{
+    json,
+    recipe::{Algorithm, Encoding, Part, Recipe, TimestampAt, TimestampFormat},
+};
 use http::HeaderMap;
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
 
-use crate::secret::Key;
+use crate::{hex, record, secret::Key};
 
 /// More signatures than any sender lists; each costs a comparison.
 const MAX_SIGNATURES: usize = 10;
@@ -51,78 +51,80 @@ pub(crate) fn verify<'h>(
     body: &[u8],
     now_secs: i64,
 ) -> Result<Proof<'h>, Refused> {
-    let signatures = values(headers, &recipe.header, recipe.split, &recipe.prefix)?;
-    if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
-        return Err(Refused::Header);
-    }
     let timestamp = recipe.timestamp.as_ref().map(|at| timestamp(at, headers, now_secs));
     let timestamp = timestamp.transpose()?;
     let id = recipe.id.as_ref().map(|header| only(headers, header)).transpose()?.flatten();
     let proof = Proof { timestamp, id: id.filter(|id| !id.is_empty()) };
     let fits = match recipe.algorithm {
-        Algorithm::HmacSha256 => fits_mac(recipe, keys, &signatures, &proof, body)?,
-        Algorithm::Static => fits_token(keys, &signatures),
+        Algorithm::BodyToken => has_tokens(recipe, keys, body),
+        Algorithm::Static => {
+            fits(recipe, keys, headers, |key, token| key.is_token(token.as_bytes()))?
+        }
+        Algorithm::HmacSha256 | Algorithm::EcdsaP256 | Algorithm::Ed25519 => {
+            let message = message(recipe, &proof, body)?;
+            fits(recipe, keys, headers, |key, text| {
+                decode(recipe.encoding, text).is_some_and(|text| key.signed(&message, &text))
+            })?
+        }
     };
     if fits { Ok(proof) } else { Err(Refused::Signature) }
 }
 
-/// Compares every signature with every key's, so that the time taken tells nothing.
-fn fits_mac(
+/// Compares every signature with every key of its kind, so that the time taken tells nothing.
+fn fits(
     recipe: &Recipe,
     keys: &[Key],
-    signatures: &[&str],
-    proof: &Proof<'_>,
-    body: &[u8],
+    headers: &HeaderMap,
+    is_by: impl Fn(&Key, &str) -> bool,
 ) -> Result<bool, Refused> {
-    let parts = recipe.parts().map_err(|_| Refused::Signature)?;
-    let decoded: Vec<_> = signatures.iter().map(|text| decode(recipe.encoding, text)).collect();
-    let mut fits = false;
+    let (mut fits, mut is_there) = (false, false);
     for key in keys {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(key.bytes()).map_err(|_| Refused::Signature)?;
-        for part in &parts {
-            match part {
-                Part::Body => mac.update(body),
-                Part::Timestamp => mac.update(proof.timestamp.ok_or(Refused::Header)?.as_bytes()),
-                Part::Id => mac.update(proof.id.ok_or(Refused::Header)?.as_bytes()),
-                Part::Text(text) => mac.update(text.as_bytes()),
-            }
+        let signatures = values(headers, &recipe.header, recipe.split, &key.prefix)?;
+        if signatures.len() > MAX_SIGNATURES {
+            return Err(Refused::Header);
         }
-        for signature in decoded.iter().flatten() {
-            fits |= mac.clone().verify_slice(signature).is_ok();
+        for signature in signatures {
+            is_there = true;
+            fits |= is_by(key, signature);
         }
     }
-    Ok(fits)
+    if is_there { Ok(fits) } else { Err(Refused::Header) }
 }
 
-fn fits_token(keys: &[Key], tokens: &[&str]) -> bool {
-    let mut fits = false;
-    for key in keys {
-        for token in tokens {
-            fits |= bool::from(key.bytes().ct_eq(token.as_bytes()));
-        }
+/// Tells whether every record of the body, and there is one, holds a token that is a key.
+fn has_tokens(recipe: &Recipe, keys: &[Key], body: &[u8]) -> bool {
+    let Ok(value) = json::parse(body) else { return false };
+    let Some(items) = record::items(recipe, &value) else { return false };
+    let mut fits = !items.is_empty();
+    for item in items {
+        let token = recipe.token.as_deref().and_then(|key| item.get(key)?.as_str());
+        let token = token.unwrap_or_default().as_bytes();
+        fits &= keys.iter().fold(false, |fits, key| fits | key.is_token(token));
     }
     fits
+}
+
+/// Returns what is signed.
+fn message(recipe: &Recipe, proof: &Proof<'_>, body: &[u8]) -> Result<Vec<u8>, Refused> {
+    let mut message = Vec::with_capacity(body.len() + 128);
+    for part in recipe.parts().map_err(|_| Refused::Signature)? {
+        match part {
+            Part::Body => message.extend_from_slice(body),
+            Part::Timestamp => {
+                message.extend_from_slice(proof.timestamp.ok_or(Refused::Header)?.as_bytes());
+            }
+            Part::Id => message.extend_from_slice(proof.id.ok_or(Refused::Header)?.as_bytes()),
+            Part::Text(text) => message.extend_from_slice(text.as_bytes()),
+        }
+    }
+    Ok(message)
 }
 
 /// Reads a signature in its one spelling, so that a changed character never means the same.
 fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Base64 => STANDARD.decode(text).ok(),
-        Encoding::Hex => {
-            let digit = |c: u8| match c {
-                b'0'..=b'9' => Some(c - b'0'),
-                b'a'..=b'f' => Some(c - b'a' + 10),
-                _ => None,
-            };
-            let pairs = text.as_bytes().chunks(2);
-            pairs
-                .map(|pair| match *pair {
-                    [high, low] => Some(digit(high)? << 4 | digit(low)?),
-                    _ => None,
-                })
-                .collect()
-        }
+        Encoding::Hex => hex::decode(text),
     }
 }
 
@@ -162,7 +164,7 @@ fn values<'h>(
 }
 
 /// Returns a header; one that is there twice could mean one thing to us and another to the sender.
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refused> {
+pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refused> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {

@@ -130,7 +130,13 @@ async fn its_run_is_in_the_sync_log_and_closes_when_the_batch_is_noted() {
     let run = hub.store.run(&tenant, &id).await.unwrap().unwrap();
     assert_eq!((run.state, run.counts.read, &*run.trigger), (RunState::Running, 1, "webhook"));
     let counts = Counts { created: 1, ..Counts::default() };
-    let note = Note::Batch { seq: 0, counts, timings: Timings::default(), failed: None };
+    let note = Note::Batch {
+        seq: 0,
+        others: Vec::new(),
+        counts,
+        timings: Timings::default(),
+        failed: None,
+    };
     let closed = hub.store.note(&tenant, &id, &[note]).await.unwrap().unwrap();
     assert_eq!((closed.state, closed.counts.created), (RunState::Succeeded, 1));
     let standing = hub.store.standing(&tenant, &closed.integration).await.unwrap();
@@ -258,7 +264,7 @@ async fn a_verified_sender_is_told_what_is_wrong_with_the_body() {
     let (status, answer) = hub.send(twice).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(answer["detail"].as_str().unwrap().contains("duplicate key"), "{answer}");
-    let xml = Delivery { content_type: "application/xml", ..DELIVERY };
+    let xml = Delivery { content_type: "application/xml", body: b"<order/>", ..DELIVERY };
     assert_eq!(hub.send(xml).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(hub.sent().await.is_empty());
     assert_eq!(hub.send(DELIVERY).await.0, StatusCode::ACCEPTED, "the id was not used up");
@@ -289,15 +295,18 @@ async fn one_tenants_key_opens_nothing_of_another() {
 }
 
 #[tokio::test]
-async fn only_posts_to_the_right_path_are_answered() {
+async fn only_the_right_path_is_answered_and_a_get_as_if_nothing_were_there() {
     let hub = Hub::new().await;
     let ask = |method: &str, path: &str| {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         hub.app.clone().oneshot(request)
     };
-    let got = ask("GET", "/webhooks/acme/orders").await.unwrap();
-    assert_eq!(got.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(got.headers()["allow"], "POST");
+    for path in ["/webhooks/acme/orders", "/webhooks/acme/nothing"] {
+        assert_eq!(ask("GET", path).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        let put = ask("PUT", path).await.unwrap();
+        assert_eq!(put.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(put.headers()["allow"], "GET,HEAD,POST");
+    }
     assert_eq!(ask("POST", "/webhooks/acme").await.unwrap().status(), StatusCode::NOT_FOUND);
 }
 

@@ -148,6 +148,10 @@ pub struct WebhookTrigger {
     /// Largest body in bytes. At most and by default 1 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u32>,
+    /// Headers that become part of the record, as `.headers["x-github-event"]`. Never ones that
+    /// hold a secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
     /// How urgent the work is.
     #[serde(default, skip_serializing_if = "Urgency::is_medium")]
     pub urgency: Urgency,

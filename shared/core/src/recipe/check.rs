@@ -1,6 +1,6 @@
 //! What makes a recipe unsafe or senseless.
 
-use super::{Algorithm, MAX_WEBHOOK_BYTES, Part, Recipe};
+use super::{Algorithm, Asked, Challenge, Encoding, MAX_WEBHOOK_BYTES, Part, Recipe, SecretForm};
 use crate::{
     definition::{Problem, WebhookTrigger},
     path::Path,
@@ -17,9 +17,10 @@ pub(super) fn problems(recipe: &Recipe, trigger: &WebhookTrigger) -> Vec<Problem
     let mut say = |key: &str, message: String| {
         problems.push(Problem::new(format!("{AT}.{key}"), message));
     };
+    let has_header = recipe.algorithm != Algorithm::BodyToken || !recipe.header.is_empty();
     let timestamp_header = recipe.timestamp.as_ref().map(|at| &at.header);
     let headers = [
-        ("header", Some(&recipe.header)),
+        ("header", has_header.then_some(&recipe.header)),
         ("timestamp.header", timestamp_header),
         ("id", recipe.id.as_ref()),
     ];
@@ -28,8 +29,14 @@ pub(super) fn problems(recipe: &Recipe, trigger: &WebhookTrigger) -> Vec<Problem
             say(key, format!("{header:?} is not the name of a header"));
         }
     }
-    if let Some(Err(error)) = recipe.id_field.as_deref().map(Path::parse) {
-        say("id_field", error);
+    for (key, path) in [("id_field", &recipe.id_field), ("records", &recipe.records)] {
+        if let Some(Err(error)) = path.as_deref().map(Path::parse) {
+            say(key, error);
+        }
+    }
+    check_secret(recipe, &mut say);
+    for challenge in &recipe.challenges {
+        check_challenge(challenge, &mut say);
     }
     let tolerance_secs = recipe.timestamp.as_ref().map(|at| at.tolerance().as_secs());
     if tolerance_secs.is_some_and(|secs| !(1..=MAX_TOLERANCE_SECS).contains(&secs)) {
@@ -43,11 +50,80 @@ pub(super) fn problems(recipe: &Recipe, trigger: &WebhookTrigger) -> Vec<Problem
         let message = format!("a webhook has between 1 and {MAX_WEBHOOK_BYTES} bytes");
         problems.push(Problem::new("trigger.webhook.max_bytes", message));
     }
+    for (at, header) in trigger.headers.iter().enumerate() {
+        let path = format!("trigger.webhook.headers[{at}]");
+        if !is_header_name(header) {
+            let message = format!("{header:?} is not the name of a header");
+            problems.push(Problem::new(path, message));
+        } else if is_secret(header) || header.eq_ignore_ascii_case(&recipe.header) {
+            let message = format!("{header} can hold a secret, which no record may have");
+            problems.push(Problem::new(path, message));
+        }
+    }
     problems
 }
 
+fn check_secret(recipe: &Recipe, say: &mut impl FnMut(&str, String)) {
+    let is_text = recipe.secret == SecretForm::Text;
+    if recipe.algorithm.is_public_key() && is_text {
+        say("secret", "a public key is written in base64 or in hex".to_owned());
+    }
+    let is_der = recipe.algorithm == Algorithm::EcdsaP256;
+    if is_der && recipe.encoding != Encoding::Base64 {
+        say("encoding", "an ECDSA signature is DER in base64".to_owned());
+    }
+    if (recipe.algorithm == Algorithm::BodyToken) != recipe.token.is_some() {
+        let message = "`token` says which key of a record holds a body_token, and only that";
+        say("token", message.to_owned());
+    }
+    if let Some(also) = &recipe.also {
+        if also.algorithm.is_token() || recipe.algorithm.is_token() {
+            say("also.algorithm", "both kinds of signature must sign something".to_owned());
+        }
+        if also.key.is_empty() || also.prefix.is_empty() || also.prefix == recipe.prefix {
+            let message = "both kinds of signature need a prefix of their own, and so do the keys";
+            say("also", message.to_owned());
+        }
+    }
+}
+
+fn check_challenge(challenge: &Challenge, say: &mut impl FnMut(&str, String)) {
+    let Some(asked) = challenge.asked() else {
+        let message = "a challenge is known by one of `header`, `query` and `field`";
+        return say("challenges", message.to_owned());
+    };
+    let echoed = challenge.echo.as_ref().and_then(|echo| echo.from.as_deref());
+    let field = if let Asked::Field(path) = asked { Some(path) } else { None };
+    for path in [field, echoed].into_iter().flatten() {
+        if let Err(error) = Path::parse(path) {
+            say("challenges", error);
+        }
+    }
+    if let Asked::Header(name) = asked
+        && !is_header_name(name)
+    {
+        say("challenges", format!("{name:?} is not the name of a header"));
+    }
+    if challenge.unsigned.is_some() && (field.is_some() || echoed.is_some()) {
+        let message = "nothing in the body of an unsigned challenge can be believed";
+        say("challenges", message.to_owned());
+    }
+    if !(200..300).contains(&challenge.status) {
+        say("challenges", "an answered challenge has a status of 200 to 299".to_owned());
+    }
+}
+
+/// Tells whether a header is one that proves something: of a record, everyone who may read the
+/// table, the error log or a file would have it.
+fn is_secret(header: &str) -> bool {
+    let header = header.to_ascii_lowercase();
+    ["auth", "cookie", "token", "secret", "signature", "password", "key", "credential"]
+        .iter()
+        .any(|word| header.contains(word) && header != "idempotency-key")
+}
+
 fn check_signed(recipe: &Recipe, parts: &[Part], say: &mut impl FnMut(&str, String)) {
-    if recipe.algorithm == Algorithm::Static {
+    if recipe.algorithm.is_token() {
         if recipe.timestamp.is_some() {
             let message = "a token signs nothing, so that a timestamp proves nothing";
             say("timestamp", message.to_owned());

@@ -1,14 +1,17 @@
 //! Signature recipes: how a webhook proves who sent it, as data.
 //!
 //! A recipe says where the signature, the timestamp and the delivery id are, and what is signed.
-//! Vendors that sign with HMAC-SHA256 or send a shared token need a recipe and no code. `ingest`
-//! applies them; here they are read and checked, so that a bad one is refused when it is saved.
+//! It also says how a vendor asks whether we are there, and which part of a body is a record. A
+//! vendor needs a recipe and no code. `ingest` applies them; here they are read and checked, so that
+//! a bad one is refused when it is saved.
 
+mod challenge;
 mod check;
 mod signed;
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
+pub use challenge::{Asked, Challenge, Echo, Unsigned};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use signed::Part;
@@ -29,13 +32,14 @@ static SHIPPED: LazyLock<BTreeMap<String, Object>> =
     LazyLock::new(|| serde_json::from_str(include_str!("shipped.json")).unwrap_or_default());
 
 /// How a webhook is verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// How the signature is made.
     #[serde(default)]
     pub algorithm: Algorithm,
-    /// Header that holds the signature, or the token.
+    /// Header that holds the signature, or the token. Only a `body_token` has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub header: String,
     /// Character between several signatures in that header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,12 @@ pub struct Recipe {
     /// How the secret is written.
     #[serde(default)]
     pub secret: SecretForm,
+    /// A second kind of signature in the same header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Also>,
+    /// Key of every record that holds a `body_token`. It is taken out of the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The text that is signed, with `{body}`, `{timestamp}` and `{id}` in it.
     #[serde(default = "body_only")]
     pub signed: String,
@@ -61,6 +71,16 @@ pub struct Recipe {
     /// Path of such an id in the body, when it is in no header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_field: Option<String>,
+    /// Path of a list in the body whose items are the records; `.` when the body is that list. The
+    /// body is the record when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<String>,
+    /// Field of a form that holds the record as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
+    /// How the vendor asks whether we are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub challenges: Vec<Challenge>,
 }
 
 /// How a signature is made.
@@ -70,8 +90,39 @@ pub enum Algorithm {
     /// HMAC-SHA256 over `signed`.
     #[default]
     HmacSha256,
+    /// ECDSA on P-256 with SHA-256 over `signed`, in DER. The secret is the vendor's public key, as
+    /// a `SubjectPublicKeyInfo`.
+    EcdsaP256,
+    /// Ed25519 over `signed`. The secret is the vendor's public key.
+    Ed25519,
     /// The header holds the secret itself; nothing is signed.
     Static,
+    /// Every record holds the secret itself, under `token`; nothing is signed.
+    BodyToken,
+}
+
+impl Algorithm {
+    /// Tells whether the secret is the public key of a pair.
+    pub fn is_public_key(self) -> bool {
+        matches!(self, Self::EcdsaP256 | Self::Ed25519)
+    }
+
+    /// Tells whether a secret is sent, and nothing signed.
+    pub fn is_token(self) -> bool {
+        matches!(self, Self::Static | Self::BodyToken)
+    }
+}
+
+/// A second kind of signature in the same header, as the first one encoded and over the same text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// How it is made.
+    pub algorithm: Algorithm,
+    /// What stands before it, such as `v1a,`.
+    pub prefix: String,
+    /// What its keys begin with, such as `whpk_`. What follows is base64.
+    pub key: String,
 }
 
 /// How a signature is written.
@@ -94,6 +145,8 @@ pub enum SecretForm {
     Text,
     /// Base64, after an optional `whsec_`.
     Base64,
+    /// Hex digits.
+    Hex,
 }
 
 /// Where the time of sending is.

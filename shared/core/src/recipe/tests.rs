@@ -10,7 +10,7 @@ fn problem(text: &str) -> Problem {
 
 #[test]
 fn every_shipped_recipe_is_sound() {
-    assert!(SHIPPED.len() >= 11, "the file of shipped recipes is not readable");
+    assert!(SHIPPED.len() >= 15, "the file of shipped recipes is not readable");
     for name in SHIPPED.keys() {
         let trigger = trigger(&format!(r#"{{"recipe": "{name}"}}"#));
         assert!(Recipe::of(&trigger).is_ok(), "{name}: {:?}", Recipe::of(&trigger));
@@ -51,6 +51,24 @@ fn what_would_make_a_signature_worthless_is_refused() {
             r#"{"algorithm": "static", "header": "X-A", "timestamp": {"header": "X-T"}}"#,
             "timestamp",
         ),
+        (r#"{"signed": "{body}"}"#, "header"),
+        (r#"{"header": "X-A", "algorithm": "ed25519"}"#, "secret"),
+        (r#"{"header": "X-A", "algorithm": "ecdsa_p256", "secret": "base64"}"#, "encoding"),
+        (r#"{"algorithm": "body_token"}"#, "token"),
+        (r#"{"header": "X-A", "token": "t"}"#, "token"),
+        (r#"{"header": "X-A", "records": "value"}"#, "records"),
+        (
+            r#"{"header": "X-A", "also": {"algorithm": "static", "prefix": "a", "key": "k"}}"#,
+            "also.algorithm",
+        ),
+        (
+            r#"{"header": "X-A", "also": {"algorithm": "ed25519", "prefix": "", "key": "k"}}"#,
+            "also",
+        ),
+        (r#"{"header": "X-A", "challenges": [{}]}"#, "challenges"),
+        (r#"{"header": "X-A", "challenges": [{"header": "a", "query": "b"}]}"#, "challenges"),
+        (r#"{"header": "X-A", "challenges": [{"unsigned": "post", "field": ".a"}]}"#, "challenges"),
+        (r#"{"header": "X-A", "challenges": [{"query": "a", "status": 302}]}"#, "challenges"),
     ] {
         let found = problem(&format!(r#"{{"signature": {signature}}}"#));
         assert_eq!(found.path, format!("trigger.webhook.signature.{path}"), "{found}");
@@ -69,4 +87,20 @@ fn a_body_limit_above_the_hubs_own_is_refused() {
         "trigger.webhook.max_bytes"
     );
     assert_eq!(trigger(r#"{"recipe": "github"}"#).body_limit(), MAX_WEBHOOK_BYTES);
+}
+
+#[test]
+fn a_header_that_can_hold_a_secret_is_not_for_records() {
+    let asking = |header: &str| {
+        let text = format!(r#"{{"recipe": "jira", "headers": ["x-ok", "{header}"]}}"#);
+        Recipe::of(&trigger(&text)).map_err(|mut problems| problems.remove(0).path)
+    };
+    for secret in
+        ["Authorization", "cookie", "X-Gitlab-Token", "x-hub-signature", "X-Api-Key", "no name"]
+    {
+        assert_eq!(asking(secret).unwrap_err(), "trigger.webhook.headers[1]", "{secret}");
+    }
+    for open in ["x-github-event", "X-Gitlab-Event", "idempotency-key"] {
+        assert!(asking(open).is_ok(), "{open}");
+    }
 }
