@@ -1,7 +1,7 @@
 //! One connection a process, kept between messages and tried before it is used.
 //!
 //! Statements are unnamed and settings are set for a transaction only, so that a pooler in between
-//! (RDS Proxy, `PgBouncer` in transaction mode) can give the server's connection to somebody else.
+//! (RDS Proxy, PgBouncer in transaction mode) can give the server's connection to somebody else.
 
 use std::{
     collections::HashMap,

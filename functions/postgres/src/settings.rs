@@ -19,8 +19,8 @@ pub struct Settings {
     /// search path when absent.
     #[serde(default)]
     pub schema: Option<String>,
-    /// The database may have a private address (10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7).
-    /// Loopback, link-local and metadata addresses are never connected to.
+    /// The database may have a private address (10/8, 172.16/12, 192.168/16, 100.64/10,
+    /// `fc00::/7`). Loopback, link-local and metadata addresses are never connected to.
     #[serde(default)]
     pub private: bool,
     /// How the connection is encrypted, and how the server proves who it is.
