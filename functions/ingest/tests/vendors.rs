@@ -345,3 +345,23 @@ async fn more_than_a_thousand_items_become_several_runs_once() {
         assert_eq!(sent, sizes);
     }
 }
+
+#[tokio::test]
+async fn the_sample_challenges_are_what_api_gateway_sends() {
+    for (vendor, answer) in [
+        ("slack", r#"{"challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}"#),
+        ("okta", r#"{"verification":"ySwHwTyT-LK7UuoS"}"#),
+        ("graph", "Validation: Testing"),
+    ] {
+        let hub = Hub::new("{\"recipe\": \"static_header\"}", KEY).await;
+        hub.integrate(vendor, &format!(r#"{{"recipe": "{vendor}"}}"#), KEY).await;
+        let file = format!("../../events/ingest/{vendor}-challenge.json");
+        let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR")));
+        let request = lambda_http::request::from_str(&text.unwrap()).unwrap();
+        let response = hub.app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{vendor}");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        assert_eq!(body, answer.as_bytes(), "{vendor}");
+        assert!(hub.sent().await.is_empty(), "{vendor}");
+    }
+}
