@@ -108,13 +108,13 @@ fn every_queue_has_a_dead_letter_queue_that_a_function_drains() {
 /// waits; both lanes end in the same place.
 #[test]
 fn every_function_with_a_queue_has_one_for_what_is_urgent() {
-    let mappings = mappings();
-    let lanes = mappings.iter().filter(|(queue, _)| !queue.ends_with("DeadLetters"));
-    let (urgent, bulk): (Vec<_>, Vec<_>) = lanes.partition(|(queue, _)| queue.contains("Urgent"));
+    type Lanes = Vec<(&'static str, &'static str)>;
+    let lanes = mappings().into_iter().filter(|(queue, _)| !queue.ends_with("DeadLetters"));
+    let (urgent, bulk): (Lanes, Lanes) = lanes.partition(|(queue, _)| queue.contains("Urgent"));
     assert!(urgent.len() > 2 && bulk.len() == urgent.len() + 1, "{urgent:?} {bulk:?}");
     for (queue, function) in bulk.into_iter().filter(|(queue, _)| *queue != "journalQueue") {
         let other = queue.replace("Queue", "UrgentQueue");
-        assert!(urgent.contains(&&(other.as_str(), *function)), "{function} has no {other}");
+        assert!(urgent.contains(&(other.as_str(), function)), "{function} has no {other}");
         let dead = |queue: &str| referred(&property(queue, "RedrivePolicy")["deadLetterTargetArn"]);
         assert_eq!(dead(queue), dead(&other));
         let name = &property(queue, "QueueName")["Fn::Sub"];
