@@ -80,19 +80,35 @@ impl Details {
         })
     }
 
-    /// Writes `stack.json` in `dir`, readable by its owner only.
+    /// Writes `stack.json` in `dir`, readable by its owner only, and for a stack on this machine
+    /// `env` beside it.
     pub(super) fn write(&self, dir: &Path) -> Result<(), StackError> {
-        let path = path(dir);
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| StackError::Unexpected(format!("stack.json: {error}")))?;
-        std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(&text))
-            .map_err(StackError::io("write", &path))
+        if self.is_local() {
+            write_own(&env_path(dir), self.env().as_bytes())?;
+        }
+        write_own(&path(dir), &text)
+    }
+
+    /// Returns the environment of a function of this stack, a variable a line: what
+    /// `cargo lambda watch --env-file` reads.
+    fn env(&self) -> String {
+        let scale = self.time_scale.to_string();
+        let variables = [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_REGION", &self.region),
+            ("AWS_ACCESS_KEY_ID", &self.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
+            ("FERRULE_STACK", &self.stack),
+            ("FERRULE_STAGE", &self.stage),
+            ("FERRULE_QUEUES", &self.queues),
+            ("FERRULE_PAYLOADS", &self.payloads),
+            ("FERRULE_FILES", &self.files),
+            ("FERRULE_TIME_SCALE", &scale),
+            ("FERRULE_LOCAL", "true"),
+        ];
+        variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
     /// Writes the key that callers of the HTTP API use into `stack.json` in `dir`.
@@ -111,14 +127,32 @@ impl Details {
     }
 
     pub(super) fn remove(dir: &Path) -> Result<(), StackError> {
-        let path = path(dir);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(StackError::io("remove", &path)(error))
+        for path in [env_path(dir), path(dir)] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StackError::io("remove", &path)(error));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
+}
+
+/// Writes a file that only its owner reads.
+fn write_own(path: &Path, text: &[u8]) -> Result<(), StackError> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text))
+        .map_err(StackError::io("write", path))
+}
+
+fn env_path(dir: &Path) -> PathBuf {
+    dir.join("env")
 }
 
 fn path(dir: &Path) -> PathBuf {
