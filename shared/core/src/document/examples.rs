@@ -71,3 +71,38 @@ fn the_main_job_maps_every_row_of_the_real_export() {
     }
     assert_eq!((mapped, keys.len()), (5998, 890));
 }
+
+/// The vendor's payloads are not part of the repository; without them this test has nothing to say.
+#[test]
+fn every_event_of_github_is_mapped_by_expressions_alone() {
+    let text = include_str!("../../../../infra/examples/github-events.yaml");
+    let documents = load(text, &Catalog::new()).unwrap();
+    let [Document::Connection(_), Document::Integration(integration)] = &documents[..] else {
+        panic!("{documents:?}")
+    };
+    let engine = Engine::compile(integration).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/payloads/github");
+    let Ok(files) = std::fs::read_dir(folder) else {
+        println!("skipped: {folder} is not there");
+        return;
+    };
+    for file in files.map(Result::unwrap).filter(|file| file.file_name() != "SOURCES.json") {
+        let name = file.file_name().into_string().unwrap();
+        let kind = name.split('.').next().unwrap();
+        let Value::Object(mut body) =
+            crate::json::parse(&std::fs::read(file.path()).unwrap()).unwrap()
+        else {
+            panic!("{name}")
+        };
+        let headers =
+            [("x-github-event", kind.into()), ("x-github-delivery", name.as_str().into())];
+        body.insert("headers", Value::Object(headers.into_iter().collect()));
+        let Verdict::Mapped(row) = engine.apply(&Value::Object(body)) else { panic!("{name}") };
+        assert_eq!(row.key.as_deref(), Some(&*name));
+        let text = |key: &str| row.value.get(key).and_then(Value::as_str).unwrap_or_default();
+        assert_eq!(text("kind"), kind);
+        for key in ["repository", "sender", "link"] {
+            assert!(!text(key).is_empty(), "{name} has no {key}: {}", row.value);
+        }
+    }
+}
