@@ -176,7 +176,9 @@ fn needed(method: &Method, route: &str) -> Role {
     match (method, route) {
         (&Method::GET | &Method::HEAD, "/v1/keys") => Role::Admin,
         (&Method::GET | &Method::HEAD, _) => Role::Read,
-        (&Method::POST, "/v1/sync" | "/v1/connections/{name}/check") => Role::Write,
+        (&Method::POST, "/v1/sync" | "/v1/connections/{name}/check" | "/v1/errors/{id}/replay") => {
+            Role::Write
+        }
         (_, "/v1/config" | "/v1/config/{key}" | "/v1/config/{key}/rollback") => Role::Write,
         _ => Role::Admin,
     }
@@ -191,10 +193,16 @@ fn named(route: &str, path: &str) -> String {
     let of_value = route.starts_with("/v1/config/");
     let fill = |(step, is): (&str, &str)| match step {
         "{name}" | "{id}" | "{table}" if Name::new(is).is_ok() => is.to_owned(),
+        "{id}" if is_digest(is) => is.to_owned(),
         "{key}" if of_value => config_key(is).unwrap_or_else(|| step.to_owned()),
         _ => step.to_owned(),
     };
     route.split('/').zip(path.split('/')).map(fill).collect::<Vec<_>>().join("/")
+}
+
+/// Tells whether it is an id of the error log, which is longer than a name.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.chars().all(|one| one.is_ascii_hexdigit())
 }
 
 /// Reads the key of a value off one step of a path.
@@ -235,6 +243,7 @@ mod tests {
     fn what_is_not_listed_takes_an_admin() {
         assert_eq!(needed(&Method::GET, "/v1/runs"), Role::Read);
         assert_eq!(needed(&Method::POST, "/v1/sync"), Role::Write);
+        assert_eq!(needed(&Method::POST, "/v1/errors/{id}/replay"), Role::Write);
         assert_eq!(needed(&Method::POST, "/v1/new"), Role::Admin);
         assert_eq!(needed(&Method::PUT, "/v1/integrations/{name}"), Role::Admin);
         assert_eq!(needed(&Method::GET, "/v1/keys"), Role::Admin);

@@ -1,8 +1,9 @@
-//! Shows the error log.
+//! Shows the error log, and sends what is parked in it again.
 
 use axum::{Json, extract::State};
 use ferrule_core::Name;
-use ferrule_store::{ErrorFilter, ErrorState, Store};
+use ferrule_store::{ErrorFilter, ErrorState, NotReplayed, Store};
+use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
@@ -48,4 +49,20 @@ pub(crate) async fn one(
 ) -> Result<Json<ErrorView>, Problem> {
     let row = store.error(&caller.tenant, &id).await?;
     row.map(|row| Json(row.into())).ok_or_else(|| Problem::not_found(format!("error {id}")))
+}
+
+/// Answers `POST /v1/errors/{id}/replay`.
+pub(crate) async fn replay(
+    caller: Caller,
+    State(store): State<Store>,
+    Steps(id): Steps<String>,
+) -> Result<Json<ErrorView>, Problem> {
+    match store.replay(&caller.tenant, &id).await {
+        Ok(row) => Ok(Json(row.into())),
+        Err(NotReplayed::Unknown(id)) => Err(Problem::not_found(format!("error {id}"))),
+        Err(NotReplayed::Nothing(why)) => {
+            Err(Problem::new(StatusCode::CONFLICT, "nothing_to_replay", why))
+        }
+        Err(NotReplayed::Failed(failure)) => Err(failure.into()),
+    }
 }

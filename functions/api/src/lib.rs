@@ -6,6 +6,7 @@ mod config;
 mod definitions;
 mod errors;
 mod etag;
+mod health;
 mod input;
 mod keys;
 mod openapi;

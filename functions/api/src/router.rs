@@ -18,7 +18,7 @@ use crate::{
     auth::{self, Keys},
     checks,
     config::{self, Service},
-    definitions, errors,
+    definitions, errors, health,
     input::MAX_BODY_BYTES,
     keys, openapi,
     problem::Problem,
@@ -103,6 +103,7 @@ fn guarded() -> Router<Api> {
         .route("/v1/records/{table}/{key}", get(records::one))
         .route("/v1/errors", get(errors::list))
         .route("/v1/errors/{id}", get(errors::one))
+        .route("/v1/errors/{id}/replay", post(errors::replay))
         .route("/v1/integrations", get(definitions::list::<Integration>))
         .route(
             "/v1/integrations/{name}",
@@ -117,6 +118,7 @@ fn guarded() -> Router<Api> {
                 .put(definitions::put::<Connection>)
                 .delete(definitions::remove::<Connection>),
         )
+        .route("/v1/connections/{name}/health", get(health::connection))
         .route("/v1/connections/{name}/check", post(checks::start))
         .route("/v1/connections/{name}/check/{id}", get(checks::answer))
         .route("/v1/config", get(config::list).post(config::batch))

@@ -65,6 +65,10 @@ struct CountsView {
     deleted: u64,
     unchanged: u64,
     stale: u64,
+    /// Told to a recipient; a record that is told to several counts once for each.
+    told: u64,
+    /// Put into a digest, which is a run of its own.
+    digested: u64,
 }
 
 /// Milliseconds.
@@ -79,7 +83,7 @@ struct TimingsView {
 impl From<Counts> for CountsView {
     fn from(counts: Counts) -> Self {
         let Counts { read, skipped, ignored, refused, parked, .. } = counts;
-        let Counts { created, updated, deleted, unchanged, stale, .. } = counts;
+        let Counts { created, updated, deleted, unchanged, stale, told, digested, .. } = counts;
         Self {
             read,
             skipped,
@@ -91,6 +95,8 @@ impl From<Counts> for CountsView {
             deleted,
             unchanged,
             stale,
+            told,
+            digested,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod audit;
 pub mod aws;
+mod breakers;
 mod cache;
 mod claims;
 mod clock;
@@ -34,6 +35,7 @@ mod secret;
 mod table;
 
 pub use audit::AuditRow;
+pub use breakers::Breaker;
 pub use cache::Definitions;
 pub use claims::{BatchClaim, is_done, letter};
 pub use clock::Clock;

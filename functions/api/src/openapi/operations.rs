@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     checks::{CheckAsked, CheckView},
     definitions::{Listed, Saved},
+    health::HealthView,
     keys::{Issue, Issued, KeyList},
     page::Page,
     runs::{Started, Sync},
@@ -185,6 +186,15 @@ fn tables(g: &mut SchemaGenerator) -> Vec<Operation> {
         Operation::new("get", "/v1/errors/{id}", "getError", "read", "Shows an error.")
             .gives::<ErrorView>(g, 200, "The error.")
             .fails(&[404]),
+        Operation::new(
+            "post",
+            "/v1/errors/{id}/replay",
+            "replayError",
+            "write",
+            "Sends parked work again. Asked twice, it is done once.",
+        )
+        .gives::<ErrorView>(g, 200, "It is sent; the state is `replayed`.")
+        .fails(&[404, 409]),
     ]
 }
 
@@ -259,7 +269,11 @@ fn connections(g: &mut SchemaGenerator) -> Vec<Operation> {
 fn checks(g: &mut SchemaGenerator) -> Vec<Operation> {
     let path = "/v1/connections/{name}/check";
     let one = "/v1/connections/{name}/check/{id}";
+    let health = "/v1/connections/{name}/health";
     vec![
+        Operation::new("get", health, "connectionHealth", "read", "Shows how a connection stands.")
+            .gives::<HealthView>(g, 200, "Its last check, its breaker, targets that are gone.")
+            .fails(&[404]),
         Operation::new("post", path, "startCheck", "write", "Has a connection tried.")
             .gives::<CheckAsked>(g, 202, "The connector was asked.")
             .fails(&[404]),

@@ -7,5 +7,6 @@ mod definitions;
 mod document;
 mod hub;
 mod records;
+mod replay;
 mod runs;
 mod tenants;

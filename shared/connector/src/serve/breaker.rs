@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use ferrule_core::{Envelope, Event, Failure, Name, Object, Tenant, Value, event};
-use ferrule_store::{Item, Posted, Store, Table, When, Write, post};
-use serde::{Deserialize, Serialize};
+use ferrule_store::{Breaker, Item, Posted, Store, Table, When, Write, post};
 
 use super::Handler;
 use crate::Connector;
@@ -22,19 +21,6 @@ const OPEN_FOR: Duration = Duration::from_mins(1);
 /// Failures that did not open it are forgotten after this long.
 const FORGET_SECS: i64 = 3600;
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Breaker {
-    failures: u32,
-    open_until: i64,
-    /// Since when it is open, in milliseconds since 1970; 0 is closed.
-    #[serde(default)]
-    opened_at: i64,
-}
-
-fn key(connection: &Name) -> String {
-    format!("breaker#{connection}")
-}
-
 impl<C: Connector> Handler<C> {
     /// Says when to come again while the breaker is open. When its time is over, one message is let
     /// through as a probe and the others wait on.
@@ -43,12 +29,8 @@ impl<C: Connector> Handler<C> {
         tenant: &Tenant,
         connection: &Name,
     ) -> Result<(), Failure> {
-        let row = self.store.tables.get(Table::State, tenant.as_str(), &key(connection)).await?;
-        let Some(row) = row else { return Ok(()) };
-        let breaker: Breaker = row.read()?;
-        if breaker.failures < OPENS_AT {
-            return Ok(());
-        }
+        let (breaker, rev) = self.store.breaker(tenant, connection).await?;
+        let Some(rev) = rev.filter(|_| breaker.failures >= OPENS_AT) else { return Ok(()) };
         let now = self.store.clock.now_ms();
         let wait = |until: i64| {
             let wait = Duration::from_millis((until - now).max(1).unsigned_abs());
@@ -59,8 +41,8 @@ impl<C: Connector> Handler<C> {
         }
         let open_until = now + self.open_ms();
         let probe = Breaker { open_until, ..breaker };
-        let probe = Item::new(tenant.as_str(), key(connection), &probe)?;
-        if self.store.tables.put(Table::State, probe, When::Rev(row.rev)).await?.is_done() {
+        let probe = Item::new(tenant.as_str(), Breaker::key(connection), &probe)?;
+        if self.store.tables.put(Table::State, probe, When::Rev(rev)).await?.is_done() {
             self.ready.note_down(tenant, connection);
             Ok(())
         } else {
@@ -93,21 +75,20 @@ impl<C: Connector> Handler<C> {
         connection: &Name,
         failure: &Failure,
     ) -> Result<(), Failure> {
-        let (pk, sk, now) = (envelope.tenant.as_str(), key(connection), self.store.clock.now_ms());
-        let row = self.store.tables.get(Table::State, pk, &sk).await?;
-        let before: Breaker = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
+        let now = self.store.clock.now_ms();
+        let (before, rev) = self.store.breaker(&envelope.tenant, connection).await?;
         let failures = before.failures + 1;
         let mut after = Breaker { failures, ..before.clone() };
         if failures >= OPENS_AT {
             after.open_until = now + self.open_ms();
             after.opened_at = if before.opened_at == 0 { now } else { before.opened_at };
         }
-        let mut next = Item::new(pk, &sk, &after)?;
+        let mut next = Item::new(envelope.tenant.as_str(), Breaker::key(connection), &after)?;
         next.rev = 1;
         if failures < OPENS_AT {
             next = next.with_expiry(self.store.clock.now_secs() + FORGET_SECS);
         }
-        let when = row.map_or(When::Absent, |row| When::Rev(row.rev));
+        let when = rev.map_or(When::Absent, When::Rev);
         let write = Write::Put(Table::State, next, when);
         let opens = after.opened_at != before.opened_at;
         let reason = Some(failure.to_string());
@@ -118,10 +99,11 @@ impl<C: Connector> Handler<C> {
     }
 
     async fn close(&self, envelope: &Envelope, connection: &Name) -> Result<(), Failure> {
-        let (pk, sk, now) = (envelope.tenant.as_str(), key(connection), self.store.clock.now_ms());
-        let Some(row) = self.store.tables.get(Table::State, pk, &sk).await? else { return Ok(()) };
-        let breaker: Breaker = row.read()?;
-        let write = Write::Delete(Table::State, pk.into(), sk, When::Rev(row.rev));
+        let now = self.store.clock.now_ms();
+        let (breaker, rev) = self.store.breaker(&envelope.tenant, connection).await?;
+        let Some(rev) = rev else { return Ok(()) };
+        let (pk, sk) = (envelope.tenant.to_string(), Breaker::key(connection));
+        let write = Write::Delete(Table::State, pk, sk, When::Rev(rev));
         let was_open = breaker.opened_at > 0;
         let told = was_open.then(|| {
             told::<C>(event::CONNECTION_CLOSED, connection, (now, breaker.opened_at), None)
