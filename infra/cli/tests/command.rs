@@ -47,6 +47,7 @@ fn every_command_explains_itself_with_an_example() {
     assert!(names.len() >= 17, "{names:?}");
     let nested = [
         ("connection", "check"),
+        ("connection", "health"),
         ("secret", "set"),
         ("key", "issue"),
         ("key", "rotate"),

@@ -79,12 +79,18 @@ pub(super) struct Status {
     integration: Option<String>,
 }
 
-/// Try connections.
+/// Try connections, and show how they stand.
 #[derive(Debug, Subcommand)]
 pub(super) enum Connection {
     /// Try a connection: is the host there, are the credentials good?
     #[command(after_help = "Example:\n  ferrule connection check incident-export")]
     Check {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Show how a connection stands: its last check, its breaker, targets that are gone
+    #[command(after_help = "Example:\n  ferrule connection health slack")]
+    Health {
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -151,8 +157,11 @@ impl Status {
 
 impl Connection {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
-        let Self::Check { name } = self;
         let hub = Hub::open(place)?;
+        let name = match self {
+            Self::Check { name } => name,
+            Self::Health { name } => return health(&hub, &name, output).await,
+        };
         let path = format!("connections/{}/check", segment(&name));
         let asked = hub.post(&path, &json!({})).await?.loose();
         let path = format!("{path}/{}", segment(asked["check"].as_str().unwrap_or_default()));
@@ -165,6 +174,33 @@ impl Connection {
         });
         Ok(if is_good { Ended::Well } else { Ended::Badly })
     }
+}
+
+/// Shows how a connection stands.
+async fn health(hub: &Hub, name: &str, output: Output) -> Outcome {
+    let path = format!("connections/{}/health", segment(name));
+    let stands = hub.get(&path, &[]).await?.loose();
+    let text = |value: &serde_json::Value| output::plain(value.as_str().unwrap_or_default(), 500);
+    let (breaker, gone) = (&stands["breaker"], stands["disabled"].as_array());
+    output.result(&stands, |output| {
+        let since = output::moment(&stands["since"]);
+        output.line(&match stands["ok"].as_bool() {
+            Some(true) => format!("{name} works since {since}: {}", text(&stands["message"])),
+            Some(false) => format!("{name} fails since {since}: {}", text(&stands["message"])),
+            None => format!("{name} was not checked yet; `ferrule connection check {name}` does"),
+        });
+        if breaker["state"] == "open" {
+            let since = output::moment(&breaker["opened_at"]);
+            output.line(&format!("its breaker is open since {since}: messages wait"));
+        }
+        for one in gone.into_iter().flatten() {
+            let since = output::moment(&one["since"]);
+            let (target, reason) = (text(&one["target"]), text(&one["reason"]));
+            output.line(&format!("nothing is sent to {target} since {since}: {reason}"));
+        }
+    });
+    let is_good = stands["ok"].as_bool().unwrap_or(true) && breaker["state"] != "open";
+    Ok(if is_good { Ended::Well } else { Ended::Badly })
 }
 
 /// Waits for the connector to answer.

@@ -6,6 +6,7 @@ mod demo;
 mod deploy;
 mod key;
 mod look;
+mod replay;
 mod run;
 mod schema;
 mod secret;
@@ -65,6 +66,7 @@ enum Command {
     Sync(sync::Sync),
     Runs(look::Runs),
     Errors(look::Errors),
+    Replay(replay::Replay),
     Records(look::Records),
     Status(look::Status),
     #[command(subcommand)]
@@ -133,6 +135,7 @@ async fn dispatch(command: Command, Common { json, place }: &Common) -> Outcome 
         Command::Sync(sync) => sync.run(place, output).await,
         Command::Runs(runs) => runs.run(place, output).await,
         Command::Errors(errors) => errors.run(place, output).await,
+        Command::Replay(replay) => replay.run(place, output).await,
         Command::Records(records) => records.run(place, output).await,
         Command::Status(status) => status.run(place, output).await,
         Command::Connection(connection) => connection.run(place, output).await,

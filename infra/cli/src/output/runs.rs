@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Grid, count, moment, since};
 
 /// Every outcome of a record, with the words for it, in the order of the flow.
-const OUTCOMES: [(&str, &str); 10] = [
+const OUTCOMES: [(&str, &str); 12] = [
     ("read", "read from the source"),
     ("skipped", "left out: an earlier run had them"),
     ("ignored", "left out by a rule"),
@@ -16,6 +16,8 @@ const OUTCOMES: [(&str, &str); 10] = [
     ("deleted", "loaded: removed"),
     ("unchanged", "there already, the same"),
     ("stale", "dropped: the target has a newer version"),
+    ("told", "told to a recipient"),
+    ("digested", "put into a digest"),
 ];
 
 /// Returns one run as a table of what became of its records.
@@ -72,7 +74,7 @@ pub(crate) fn runs<'r>(runs: impl IntoIterator<Item = &'r Value>) -> Grid {
             text(&run["state"]).to_owned(),
             moment(&run["started_at"]),
             sum(&["read"]),
-            sum(&["created", "updated", "deleted"]),
+            sum(&["created", "updated", "deleted", "told", "digested"]),
             sum(&["refused", "parked"]),
             sum(&["unchanged", "skipped"]),
             sum(&["stale"]),
