@@ -144,3 +144,121 @@ fn key(row: &Value) -> String {
     let record = row.get("value").unwrap_or(row);
     record.get("id").and_then(Value::as_str).unwrap().to_owned()
 }
+
+/// What a vendor sends, by file; nothing when that is not at hand.
+fn payloads(vendor: &str) -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/payloads/");
+    let Ok(files) = std::fs::read_dir(format!("{folder}{vendor}")) else {
+        println!("skipped: the payloads of {vendor} are not at hand");
+        return Vec::new();
+    };
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    // `api.*` is what the vendor answers, not what it sends.
+    let names = names.filter(|name| name != "SOURCES.json" && !name.starts_with("api."));
+    let read = |name: String| {
+        let text = std::fs::read_to_string(format!("{folder}{vendor}/{name}")).unwrap();
+        (name, text)
+    };
+    names.map(read).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_github_becomes_a_row_once_by_an_example_without_code() {
+    let payloads = payloads("github");
+    if payloads.is_empty() {
+        return;
+    }
+    let hub = Hub::of("githubevents").await;
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/examples/github-events.yaml");
+    hub.define(&std::fs::read_to_string(example).unwrap()).await;
+    let secret = format!(r#"{{"secret":"{}"}}"#, std::str::from_utf8(KEY).unwrap());
+    hub.secret("ingest", "github-events", &secret).await;
+    let mut expected = Vec::new();
+    for (file, body) in &payloads {
+        let event = file.split('.').next().unwrap();
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-github-delivery", &**file),
+            ("x-github-event", event),
+        ];
+        let deliver = async |signed: Option<&str>| {
+            let signature = signed.map(|text| format!("sha256={}", hex(&mac(&[text.as_bytes()]))));
+            let mut headers = headers.to_vec();
+            headers.extend(signature.as_deref().map(|text| ("x-hub-signature-256", text)));
+            hub.deliver("github-events", &headers, body.as_bytes()).await
+        };
+        for refused in [deliver(None).await, deliver(Some("{}")).await] {
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{file}: {}", refused.body);
+        }
+        let first = deliver(Some(body)).await;
+        let again = deliver(Some(body)).await;
+        assert_eq!((again.status, again.text("run")), (StatusCode::ACCEPTED, first.text("run")));
+        assert_eq!(count(&taken(&hub, &first).await, "created"), 1, "{file}");
+        expected.push(format!("{file} {event}"));
+    }
+    let text = |row: &Value, key: &str| {
+        let record = row.get("value").unwrap_or(row);
+        record.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let rows = hub.table("github_events").await;
+    assert!(rows.iter().all(|row| !text(row, "repository").is_empty()), "{rows:?}");
+    let mut found: Vec<String> =
+        rows.iter().map(|row| format!("{} {}", text(row, "id"), text(row, "kind"))).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(hub.runs().await.len(), payloads.len());
+}
+
+const SLACK: &str = "apiVersion: ferrule/v1\nkind: Integration\nmetadata: {name: slack}\n\
+                     trigger: {webhook: {recipe: slack, headers: [x-slack-request-timestamp]}}\n\
+                     map: {type: .type, id: '.headers[\"x-slack-request-timestamp\"]'}\n\
+                     output: {connection: hub, table: said, \
+                     key: '.headers[\"x-slack-request-timestamp\"]'}";
+
+/// Delivers as Slack does: signed are the time and the body.
+async fn slack(hub: &Hub, sent: u64, signed: &str, body: &str) -> Answer {
+    let sent = sent.to_string();
+    let signature = mac(&[b"v0:", sent.as_bytes(), b":", signed.as_bytes()]);
+    let signature = format!("v0={}", hex(&signature));
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-slack-request-timestamp", &*sent),
+        ("x-slack-signature", &*signature),
+    ];
+    hub.deliver("slack", &headers, body.as_bytes()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_slack_becomes_a_row_once_and_its_question_is_answered() {
+    let hub = Hub::of("slackevents").await;
+    hub.define(CONNECTION).await;
+    hub.define(SLACK).await;
+    let secret = format!(r#"{{"secret":"{}"}}"#, std::str::from_utf8(KEY).unwrap());
+    hub.secret("ingest", "slack", &secret).await;
+    let mut taken_types = Vec::new();
+    let now = now_secs();
+    for (sent, (file, body)) in (now - 60..).zip(payloads("slack")) {
+        let tampered = slack(&hub, sent, "{}", &body).await;
+        let old = slack(&hub, sent - 600, &body, &body).await;
+        let unsigned = hub.deliver("slack", &[], body.as_bytes()).await;
+        for refused in [tampered, old, unsigned] {
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{file}: {}", refused.body);
+        }
+        let first = slack(&hub, sent, &body, &body).await;
+        let said = ferrule_core::json::parse(body.as_bytes()).unwrap();
+        if let Some(challenge) = said.get("challenge") {
+            assert_eq!(
+                (first.status, first.body.get("challenge")),
+                (StatusCode::OK, Some(challenge))
+            );
+            continue;
+        }
+        let again = slack(&hub, sent, &body, &body).await;
+        assert_eq!((again.status, again.text("run")), (StatusCode::ACCEPTED, first.text("run")));
+        assert_eq!(count(&taken(&hub, &first).await, "created"), 1, "{file}");
+        taken_types.push(file);
+    }
+    assert_eq!(hub.table("said").await.len(), taken_types.len());
+    assert_eq!(hub.runs().await.len(), taken_types.len());
+}
