@@ -63,6 +63,17 @@ pub(crate) struct Hub {
     client: Client,
 }
 
+/// In which state something must be for a change to happen.
+#[derive(Debug)]
+pub(crate) enum If {
+    /// In any.
+    Always,
+    /// It is not there.
+    Absent,
+    /// It has this ETag.
+    Is(String),
+}
+
 /// What the hub answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -114,6 +125,40 @@ impl Hub {
     /// Removes something.
     pub(crate) async fn delete(&self, path: &str) -> Result<Answer, Fault> {
         self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Stores something, if it is in that state.
+    pub(crate) async fn put_if(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+        state: If,
+    ) -> Result<Answer, Fault> {
+        let request = self.request(Method::PUT, path).query(query).body(body.to_string());
+        self.send(only_if(request.header(header::CONTENT_TYPE, "application/json"), state)).await
+    }
+
+    /// Asks for something to be done, if what it is about is in that state.
+    pub(crate) async fn post_if(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+        state: If,
+    ) -> Result<Answer, Fault> {
+        let request = self.request(Method::POST, path).query(query).body(body.to_string());
+        self.send(only_if(request.header(header::CONTENT_TYPE, "application/json"), state)).await
+    }
+
+    /// Removes something, if it is in that state.
+    pub(crate) async fn delete_if(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        state: If,
+    ) -> Result<Answer, Fault> {
+        self.send(only_if(self.request(Method::DELETE, path).query(query), state)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -168,6 +213,14 @@ pub(crate) fn segment(text: &str) -> String {
     segment
 }
 
+fn only_if(request: RequestBuilder, state: If) -> RequestBuilder {
+    match state {
+        If::Always => request,
+        If::Absent => request.header(header::IF_NONE_MATCH, "*"),
+        If::Is(tag) => request.header(header::IF_MATCH, tag),
+    }
+}
+
 fn nowhere(dir: &Path) -> Fault {
     Fault::Unreachable(format!(
         "no hub: no stack is up in {} (`ferrule up` starts one) and FERRULE_API_URL is not set",
@@ -191,12 +244,14 @@ fn fault(status: StatusCode, text: &[u8]) -> Fault {
     if !problems.is_empty() {
         // The detail is the first of them.
         let lines: Vec<String> = problems.iter().map(one_problem).collect();
-        said = format!("the hub does not take this definition\n  {}", lines.join("\n  "));
+        let is_value = problem["type"] == "urn:ferrule:invalid_value";
+        let what = if is_value { "value" } else { "definition" };
+        said = format!("the hub does not take this {what}\n  {}", lines.join("\n  "));
     }
     match status.as_u16() {
         400 | 413 | 415 | 422 => Fault::Invalid(said),
         401 => Fault::Refused(format!("the hub does not know this customer key ({said})")),
-        403 | 404 | 409 | 412 | 428 | 429 => Fault::Refused(said),
+        403 | 404 | 409 | 410 | 412 | 428 | 429 => Fault::Refused(said),
         502..=504 => Fault::Unreachable(format!("{status}: {said}")),
         _ => Fault::Failed(format!("{status}: {said}")),
     }

@@ -48,6 +48,11 @@ fn every_command_explains_itself_with_an_example() {
     let nested = [
         ("connection", "check"),
         ("connection", "health"),
+        ("config", "set"),
+        ("config", "get"),
+        ("config", "history"),
+        ("config", "rollback"),
+        ("config", "delete"),
         ("secret", "set"),
         ("key", "issue"),
         ("key", "rotate"),
@@ -138,7 +143,15 @@ fn a_file_ten_times_as_long_needs_no_more_memory() {
 
 #[test]
 fn without_a_hub_the_commands_say_how_to_start_one_and_end_with_3() {
-    for call in [&["status"][..], &["runs"], &["records", "tickets"], &["key", "list"], &["down"]] {
+    let calls = [
+        &["status"][..],
+        &["runs"],
+        &["records", "tickets"],
+        &["config", "get", "app.*"],
+        &["key", "list"],
+        &["down"],
+    ];
+    for call in calls {
         let ended = ferrule(call);
         assert_eq!(ended.status.code(), Some(3), "{call:?} {ended:?}");
         assert!(text(&ended.stderr).contains("ferrule up"), "{call:?} {ended:?}");
@@ -147,9 +160,16 @@ fn without_a_hub_the_commands_say_how_to_start_one_and_end_with_3() {
 
 #[test]
 fn a_secret_is_never_echoed() {
-    let ended = ferrule(&["secret", "set", "crm", "not-a-pair-s3cret"]);
-    assert_eq!(ended.status.code(), Some(2));
-    assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
+    for call in [
+        &["secret", "set", "crm", "not-a-pair-s3cret"][..],
+        &["config", "set", "db.password", "{\"s3cret\": no json", "--sensitive"],
+        &["config", "set", "db.password", "s3cret", "--sensitiv"],
+        &["config", "set", "db.password", "--sensitiv", "s3cret"],
+    ] {
+        let ended = ferrule(call);
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert!(!format!("{ended:?}").contains("s3cret"), "{ended:?}");
+    }
 }
 
 #[test]

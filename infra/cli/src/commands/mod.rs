@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod config;
 mod demo;
 mod deploy;
 mod key;
@@ -72,6 +73,8 @@ enum Command {
     #[command(subcommand)]
     Connection(look::Connection),
     #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
     Secret(secret::Secret),
     Key(key::Key),
     /// Say what the exit codes mean
@@ -139,6 +142,7 @@ async fn dispatch(command: Command, Common { json, place }: &Common) -> Outcome 
         Command::Records(records) => records.run(place, output).await,
         Command::Status(status) => status.run(place, output).await,
         Command::Connection(connection) => connection.run(place, output).await,
+        Command::Config(config) => config.run(place, output).await,
         Command::Secret(secret) => secret.run(place, output).await,
         Command::Key(key) => key.run(place, output).await,
         Command::ExitCodes => {
