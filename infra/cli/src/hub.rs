@@ -70,7 +70,7 @@ pub(crate) enum If {
     Always,
     /// It is not there.
     Absent,
-    /// It has this ETag.
+    /// It has this `ETag`.
     Is(String),
 }
 

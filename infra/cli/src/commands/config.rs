@@ -10,7 +10,7 @@ use given::Given;
 use super::{Outcome, rows};
 use crate::hub::{Hub, If, Place, loose, segment};
 use crate::output::{self, Grid, Output};
-use crate::{Ended, Fault};
+use crate::Ended;
 
 /// Set, show and take back configuration values.
 #[derive(Debug, Subcommand)]

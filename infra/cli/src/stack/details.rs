@@ -108,7 +108,9 @@ impl Details {
             ("FERRULE_TIME_SCALE", &scale),
             ("FERRULE_LOCAL", "true"),
         ];
-        variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+        let lines: Vec<String> =
+            variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        lines.concat()
     }
 
     /// Writes the key that callers of the HTTP API use into `stack.json` in `dir`.
