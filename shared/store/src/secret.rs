@@ -6,6 +6,9 @@ use ferrule_core::{Failure, Name, Tenant};
 
 use crate::{aws, memory};
 
+/// Most labels of a secret's versions. Secrets Manager takes 20, and needs some itself.
+pub(crate) const MOST_LABELS: u64 = 16;
+
 /// What a secret holds. It has no `Debug` that shows it, and no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
@@ -76,18 +79,18 @@ impl Secrets {
         }
     }
 
-    /// Adds a version that stays readable by its id, and returns that id. Secrets Manager keeps at
-    /// least the last hundred of a secret.
+    /// Adds a version and returns its id, by which it stays readable until another one gets the
+    /// same label. A secret has at most sixteen labels.
     pub async fn add_version(
         &self,
         owner: &Name,
         tenant: &Tenant,
         path: &str,
-        body: &str,
+        (label, body): (&str, &str),
     ) -> Result<String, Failure> {
         match self {
-            Self::Aws(secrets) => secrets.add_version(owner, tenant, path, body).await,
-            Self::Memory(secrets) => secrets.add_version(owner, tenant, path, body).await,
+            Self::Aws(secrets) => secrets.add_version(owner, tenant, path, (label, body)).await,
+            Self::Memory(secrets) => secrets.add_version(owner, tenant, path, (label, body)).await,
         }
     }
 

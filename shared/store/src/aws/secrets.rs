@@ -86,10 +86,10 @@ impl SecretsManager {
                 return Ok(false);
             }
         }
-        let version = match self.put(&name, body).await? {
+        let version = match self.put(&name, body, None).await? {
             Some(version) => version,
             None if expected.is_some() => return Ok(false),
-            None => self.create(&name, body).await?,
+            None => self.create(&name, Some(body)).await?,
         };
         *cached = Some(Cached::new(Some(Secret::new(version, body)), self.clock.now_ms()));
         Ok(true)
@@ -113,21 +113,25 @@ impl SecretsManager {
         }
     }
 
-    /// Adds a version. Two who create the secret at once both end up in it.
+    /// Adds a version with a label: Secrets Manager may drop those that have none.
     pub async fn add_version(
         &self,
         owner: &Name,
         tenant: &Tenant,
         path: &str,
-        body: &str,
+        (label, body): (&str, &str),
     ) -> Result<String, Failure> {
         let name = self.name(owner, tenant, path);
-        if let Some(version) = self.put(&name, body).await? {
+        if let Some(version) = self.put(&name, body, Some(label)).await? {
             return Ok(version);
         }
-        match self.create(&name, body).await {
-            Ok(version) => Ok(version),
-            Err(failure) => self.put(&name, body).await?.ok_or(failure),
+        // A secret is created with a version that has no label of ours, so it gets no value yet.
+        // Somebody else may be doing the same: whoever is second finds it there.
+        let created = self.create(&name, None).await;
+        let missing = || Failure::unavailable("secretsmanager", format!("{name} is not there yet"));
+        match self.put(&name, body, Some(label)).await? {
+            Some(version) => Ok(version),
+            None => Err(created.err().unwrap_or_else(missing)),
         }
     }
 
@@ -162,10 +166,17 @@ impl SecretsManager {
 
     /// Writes a new version and returns its id; `None` when there is no such secret. The SDK keeps
     /// one `ClientRequestToken` over its retries, so that a lost answer makes no second version.
-    async fn put(&self, name: &str, body: &str) -> Result<Option<String>, Failure> {
+    async fn put(
+        &self,
+        name: &str,
+        body: &str,
+        label: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
         let call = Call { service: "secretsmanager", action: "PutSecretValue", place: name };
         let put = self.client().put_secret_value().secret_id(name).secret_string(body);
-        match put.send().await {
+        // With a label of ours it does not become AWSCURRENT: nobody reads these by that.
+        let stages = label.map(|label| vec![label.to_owned()]);
+        match put.set_version_stages(stages).send().await {
             Ok(answer) => Ok(answer.version_id),
             Err(error) => match error.as_service_error() {
                 Some(PutSecretValueError::ResourceNotFoundException(_)) => Ok(None),
@@ -174,9 +185,10 @@ impl SecretsManager {
         }
     }
 
-    async fn create(&self, name: &str, body: &str) -> Result<String, Failure> {
+    async fn create(&self, name: &str, body: Option<&str>) -> Result<String, Failure> {
         let call = Call { service: "secretsmanager", action: "CreateSecret", place: name };
-        let create = self.client().create_secret().name(name).secret_string(body);
+        let create = self.client().create_secret().name(name);
+        let create = create.set_secret_string(body.map(str::to_owned));
         let answer = create.send().await.map_err(|error| call.failure(&error))?;
         Ok(answer.version_id.unwrap_or_default())
     }

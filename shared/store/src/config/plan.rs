@@ -155,6 +155,7 @@ impl Store {
         let There { config, value: old_value, salt } = there;
         let mut old = config.as_ref().map_or(Held::Nothing, |config| config.latest.held.clone());
         let mut held = wanted.value.map_or(Held::Nothing, Held::Plain);
+        let version = config.as_ref().map_or(0, |config| config.latest.version);
         if wanted.is_sensitive {
             let salt = salt.unwrap_or_else(new_salt);
             if config.as_ref().is_some_and(|config| !config.is_sensitive) {
@@ -164,10 +165,9 @@ impl Store {
                 old = sealed(&salt, value);
             }
             if let Held::Plain(value) = &held {
-                held = self.seal(tenant, at, &salt, value).await?;
+                held = self.seal(tenant, (at, version + 1), &salt, value).await?;
             }
         }
-        let version = config.as_ref().map_or(0, |config| config.latest.version);
         let latest = ConfigVersion {
             version: version + 1,
             at: author.at,

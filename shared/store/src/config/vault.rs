@@ -1,13 +1,14 @@
 //! Sensitive values: in Secrets Manager, one secret a key, one of its versions for each of ours.
 //!
 //! The row names the version, so a secret that was written for a change that then did not happen is
-//! nobody's value. The salt stands beside the value: without it, a hash tells nothing even of a
+//! nobody's value. Labels go round, so that the last sixteen of our versions are kept for certain;
+//! of others, Secrets Manager keeps at least those of the last day. The salt stands beside the value: without it, a hash tells nothing even of a
 //! short secret.
 
 use ferrule_core::{Digest, Failure, Name, Object, Tenant, Value, json};
 
 use super::{ConfigAt, ConfigVersion, Held};
-use crate::{Item, Store, Table, When, mark};
+use crate::{Item, Store, Table, When, mark, secret::MOST_LABELS};
 
 /// Who owns the secrets: `ferrule/<stage>/config/<tenant>/<environment>/<key>`.
 const OWNER: &str = "config";
@@ -15,9 +16,9 @@ const OWNER: &str = "config";
 /// Largest sensitive value, as JSON: with its salt it must fit into a secret of 64 KiB.
 pub(super) const MAX_SEALED_BYTES: usize = 65_000;
 
-/// So many old values are kept as secrets when a key becomes sensitive. Of older ones, only the
-/// hash stays.
-const KEPT: usize = 50;
+/// So many old values are kept as secrets when a key becomes sensitive; the next version has the
+/// last label. Of older ones, only the hash stays.
+const KEPT: usize = 15;
 
 /// A sensitive value, and the salt of its key. It cannot be printed.
 pub(super) struct Opened {
@@ -40,17 +41,19 @@ fn owner() -> Result<Name, Failure> {
 }
 
 impl Store {
-    /// Puts a value into the vault.
+    /// Puts the value of a version into the vault.
     pub(super) async fn seal(
         &self,
         tenant: &Tenant,
-        at: &ConfigAt,
+        (at, version): (&ConfigAt, u64),
         salt: &str,
         value: &Value,
     ) -> Result<Held, Failure> {
         let body = Object::from_iter([("salt", Value::from(salt)), ("value", value.clone())]);
         let body = Value::from(body).to_string();
-        let secret = self.secrets.add_version(&owner()?, tenant, &at.secret(), &body).await?;
+        let label = format!("ferrule-{}", version % MOST_LABELS);
+        let (path, body) = (at.secret(), (&*label, &*body));
+        let secret = self.secrets.add_version(&owner()?, tenant, &path, body).await?;
         Ok(Held::Sealed { hash: hash(salt, value), secret: Some(secret) })
     }
 
@@ -90,7 +93,7 @@ impl Store {
             let Held::Plain(value) = &version.held else { continue };
             let fits = value.to_string().len() <= MAX_SEALED_BYTES;
             version.held = if place >= newest && fits {
-                self.seal(tenant, at, salt, value).await?
+                self.seal(tenant, (at, version.version), salt, value).await?
             } else {
                 sealed(salt, value)
             };

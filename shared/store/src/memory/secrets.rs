@@ -12,11 +12,8 @@ use crate::Secret;
 
 type Key = (Name, Tenant, Name);
 
-/// By owner, tenant and path.
-type Versions = HashMap<(Name, Tenant, String), Vec<Secret>>;
-
-/// Versions of one secret that Secrets Manager keeps.
-const MOST_VERSIONS: usize = 100;
+/// Each with its label as long as it has it; by owner, tenant and path.
+type Versions = HashMap<(Name, Tenant, String), Vec<(Option<String>, Secret)>>;
 
 /// Secrets by owner, tenant and connection.
 #[derive(Debug, Clone, Default)]
@@ -38,13 +35,14 @@ impl Secrets {
         Self { fuse: fuse.clone(), ..Self::default() }
     }
 
-    /// Adds a version.
+    /// Adds a version. Those without label are dropped at once, but for the last two: that is as soon
+    /// as Secrets Manager may.
     pub async fn add_version(
         &self,
         owner: &Name,
         tenant: &Tenant,
         path: &str,
-        body: &str,
+        (label, body): (&str, &str),
     ) -> Result<String, Failure> {
         self.fuse.before().await?;
         let version = {
@@ -53,9 +51,13 @@ impl Secrets {
             let version = format!("v{}", kept.writes);
             let all = kept.versions.entry((owner.clone(), tenant.clone(), path.to_owned()));
             let all = all.or_default();
-            all.push(Secret::new(version.as_str(), body));
-            let outdated = all.len().saturating_sub(MOST_VERSIONS);
-            all.drain(..outdated);
+            for (other, _) in all.iter_mut() {
+                other.take_if(|other| other == label);
+            }
+            all.push((Some(label.to_owned()), Secret::new(version.as_str(), body)));
+            let last = all.split_off(all.len().saturating_sub(2));
+            all.retain(|(label, _)| label.is_some());
+            all.extend(last);
             version
         };
         self.fuse.after()?;
@@ -74,7 +76,8 @@ impl Secrets {
         let found = {
             let kept = lock(&self.kept);
             let all = kept.versions.get(&(owner.clone(), tenant.clone(), path.to_owned()));
-            all.and_then(|all| all.iter().find(|one| one.version == version)).cloned()
+            let mut all = all.into_iter().flatten().map(|(_, secret)| secret);
+            all.find(|secret| secret.version == version).cloned()
         };
         self.fuse.after()?;
         Ok(found)

@@ -53,17 +53,23 @@ async fn versions_that_were_added_stay_readable_by_their_ids() {
     for store in stores().await {
         let (owner, tenant) = (Name::new("config").unwrap(), Tenant::new("acme").unwrap());
         let path = format!("production/{}", unique("App.DB_Password/eu-1"));
-        let add = async |body: &str| {
-            store.secrets.add_version(&owner, &tenant, &path, body).await.unwrap()
+        let add = async |label: &str, body: &str| {
+            store.secrets.add_version(&owner, &tenant, &path, (label, body)).await.unwrap()
         };
         let read = async |version: &str| {
             let found = store.secrets.read_version(&owner, &tenant, &path, version).await.unwrap();
             found.map(|secret| secret.expose().to_owned())
         };
-        let ids = [add("one").await, add("two").await, add("three").await];
-        for (id, body) in ids.iter().zip(["one", "two", "three"]) {
-            assert_eq!(read(id).await.as_deref(), Some(body));
+        let mut ids = Vec::new();
+        for n in 0..16 {
+            ids.push(add(&format!("ferrule-{n}"), &format!("body {n}")).await);
         }
+        for (n, id) in ids.iter().enumerate() {
+            assert_eq!(read(id).await, Some(format!("body {n}")));
+        }
+        let again = add("ferrule-0", "another").await;
+        assert_eq!(read(&again).await.as_deref(), Some("another"));
+        assert_eq!(read(&ids[1]).await.as_deref(), Some("body 1"));
         assert_eq!(read("00000000-0000-0000-0000-000000000000").await, None);
         let other = Tenant::new("globex").unwrap();
         let theirs = store.secrets.read_version(&owner, &other, &path, &ids[0]).await.unwrap();
@@ -76,7 +82,9 @@ async fn two_who_create_a_secret_at_once_both_end_up_in_it() {
     for store in stores().await {
         let (owner, tenant) = (Name::new("config").unwrap(), Tenant::new("acme").unwrap());
         let path = format!("production/{}", unique("race"));
-        let add = |body: &'static str| store.secrets.add_version(&owner, &tenant, &path, body);
+        let add = async |body: &str| {
+            store.secrets.add_version(&owner, &tenant, &path, (body, body)).await
+        };
         let added = tokio::join!(add("a"), add("b"), add("c"));
         for (id, body) in [(added.0, "a"), (added.1, "b"), (added.2, "c")] {
             let found = store.secrets.read_version(&owner, &tenant, &path, &id.unwrap()).await;

@@ -82,12 +82,12 @@ async fn what_becomes_a_secret_leaves_the_history() {
 #[tokio::test]
 async fn a_secret_that_is_not_kept_any_more_cannot_be_gone_back_to() {
     let hub = Hub::bare().await;
-    for n in 0..102 {
+    for n in 0..20 {
         hub.set(HOST, &format!(r#"{{"value": {n}, "sensitive": true}}"#)).await;
     }
     let back = hub.back(HOST, r#"{"version": 1}"#).await;
     assert_eq!(back.status, StatusCode::GONE, "{}", back.text);
-    assert_eq!(hub.back(HOST, r#"{"version": 90}"#).await.status, StatusCode::OK);
+    assert_eq!(hub.back(HOST, r#"{"version": 6}"#).await.status, StatusCode::OK);
 }
 
 /// What was logged.
