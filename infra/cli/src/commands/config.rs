@@ -8,9 +8,9 @@ use ferrule_core::{Object, Value};
 use given::Given;
 
 use super::{Outcome, rows};
+use crate::Ended;
 use crate::hub::{Hub, If, Place, loose, segment};
 use crate::output::{self, Grid, Output};
-use crate::Ended;
 
 /// Set, show and take back configuration values.
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,8 @@
 //! `ferrule demo`: everything, once, and whether the counts are what the input says.
 
 mod census;
+mod change;
+mod receiver;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +33,9 @@ const PAGE: usize = 1000;
 /// Set everything up, run the example, and compare with the input.
 ///
 /// Starts a local AWS, deploys the template with the SAM CLI, applies `infra/examples/incidents.yaml`, loads a
-/// CSV of incidents into the hub's table `tickets`, runs the same again, and ends everything. The first time
+/// CSV of incidents into the hub's table `tickets`, runs the same again, changes a configuration value
+/// that becomes a Slack message, a GitHub issue and a signed webhook (at a receiver on this machine,
+/// by `infra/examples/changes.yaml`), and ends everything. The first time
 /// takes some minutes. Ends with 0 only when the counts are what a plain reading of the CSV says.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cargo run -- demo --input export.csv")]
@@ -91,7 +95,8 @@ async fn job(
     let errors = all(&hub, "errors").await?.iter().map(crate::hub::loose).collect();
     let tickets = all(&hub, &format!("records/{TABLE}")).await?;
     let second = sync(&hub, true, &lines, "second sync").await?;
-    Ok(Report { first, second, errors, tickets, ..Report::default() })
+    let way = change::follow(stack, workspace, &hub, &lines).await?;
+    Ok(Report { first, second, errors, tickets, way, ..Report::default() })
 }
 
 /// Returns the example's definitions. The demo itself says when they run.

@@ -7,6 +7,7 @@ use ferrule_core::Value;
 use serde_json::json;
 
 use super::census::Census;
+use super::change::Way;
 use crate::output::{self, Grid, Output, count};
 
 /// Rows that are shown of a table.
@@ -26,6 +27,8 @@ pub(super) struct Report {
     pub(super) second: serde_json::Value,
     pub(super) errors: Vec<serde_json::Value>,
     pub(super) tickets: Vec<Value>,
+    /// What came of a configuration change.
+    pub(super) way: Way,
 }
 
 /// One number, by the input and by the hub.
@@ -38,7 +41,7 @@ struct Compared {
 impl Report {
     /// Tells whether every count is what the input says.
     pub(super) fn is_right(&self) -> bool {
-        self.compared().iter().all(|one| one.by_input == one.by_hub)
+        self.compared().iter().all(|one| one.by_input == one.by_hub) && self.way.is_right()
     }
 
     fn compared(&self) -> [Compared; 6] {
@@ -78,6 +81,7 @@ impl Report {
             output.table("How long each stage took", &self.times(), "");
             output.table("The same again: nothing changes", &output::run(&self.second), "");
             output.table("Is it what the input says?", &self.verdict(), "");
+            self.way.show(output);
             let verdict = if self.is_right() { "are" } else { "are NOT" };
             output.line(&format!("\nThe counts {verdict} what the input says."));
         });
@@ -141,6 +145,7 @@ impl Report {
         json!({
             "input": self.input, "right": self.is_right(), "compared": compared,
             "first": self.first, "second": self.second, "errors": self.errors,
+            "change": self.way.json(),
             "set_up_ms": u64::try_from(self.set_up.as_millis()).unwrap_or(u64::MAX),
         })
     }
