@@ -39,7 +39,7 @@ limits: {{batch: {batch}}}"
 
 async fn with_tickets(tenant: &str, csv: &str) -> Hub {
     let hub = Hub::of(tenant).await;
-    hub.define(&definitions(tenant)).await;
+    hub.define(&definitions()).await;
     hub.upload("incidents/a.csv", csv.as_bytes()).await;
     hub.sync("incidents-in", false).await;
     hub

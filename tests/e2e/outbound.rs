@@ -52,7 +52,7 @@ async fn every_ticket_reaches_a_misbehaving_servicenow_once_and_changes_come_bac
     let instance = Instance::start();
     let login = instance.login();
     let secret = format!(r#"{{"username":"{}","password":"{}"}}"#, login.username, login.password);
-    hub.define(&definitions("outbound")).await;
+    hub.define(&definitions()).await;
     hub.secret("servicenow", "snow", &secret).await;
     hub.define(&snow(instance.url())).await;
     hub.upload("incidents/2016.csv", csv.as_bytes()).await;

@@ -32,7 +32,7 @@ const TABLES: &str = "create schema shop; create sequence shop.waits; \
 const WAITING: &str = "select client_port from pg_stat_activity, shop.waits \
     where application_name = 'ferrule' and wait_event = 'PgSleep' and last_value = ";
 
-fn definitions(tenant: &str, server: &Server) -> String {
+fn definitions(server: &Server) -> String {
     let ca = server.ca().replace('\n', "\n      ");
     let port = server.port();
     format!(
@@ -40,7 +40,7 @@ fn definitions(tenant: &str, server: &Server) -> String {
 kind: Connection
 metadata: {{name: export}}
 connector: files
-settings: {{bucket: default, prefix: {tenant}}}
+settings: {{bucket: default}}
 ---
 apiVersion: ferrule/v1
 kind: Connection
@@ -82,7 +82,7 @@ async fn a_killed_function_writes_nothing_twice_into_a_database_and_a_bad_row_is
     let hub = Hub::of("database").await;
     let secret = format!(r#"{{"user":"{}","password":"{}"}}"#, server.user(), server.password());
     hub.secret("postgres", "shop", &secret).await;
-    hub.define(&definitions("database", &server)).await;
+    hub.define(&definitions(&server)).await;
     hub.upload("incidents/2026.csv", csv((0..ROWS).map(|n| row(n, n))).as_bytes()).await;
 
     let run = hub.start("incidents-to-shop", false).await;

@@ -19,7 +19,7 @@ output: {connection: hub, table: b, key: .id}
 
 async fn hub(tenant: &str) -> Hub {
     let hub = Hub::of(tenant).await;
-    hub.define(&definitions(tenant)).await;
+    hub.define(&definitions()).await;
     hub
 }
 

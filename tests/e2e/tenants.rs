@@ -13,7 +13,7 @@ use crate::{
 async fn two_tenants_with_the_same_names_see_only_their_own() {
     let (ours, theirs) = (Hub::of("ours").await, Hub::of("theirs").await);
     for (hub, rows) in [(&ours, 3), (&theirs, 5)] {
-        hub.define(&definitions(hub.tenant.as_str())).await;
+        hub.define(&definitions()).await;
         let mut lines: Vec<String> = (0..rows).map(|n| row(n + rows * 100, 0)).collect();
         lines.push("INC0000001,too,short".into());
         hub.upload("incidents/a.csv", csv(lines.into_iter()).as_bytes()).await;

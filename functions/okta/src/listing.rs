@@ -34,24 +34,23 @@ pub(crate) async fn fetch(request: &Extract<'_, Okta>) -> Result<Fetched, Failur
     if position.removed {
         let since = since.as_deref().unwrap_or(EVER);
         let mut fetched = removed::things(request, &client, since, position.link).await?;
-        fetched.next = fetched.next.map(|link| at(link, true)).transpose()?;
+        fetched.next = fetched.next.map(|link| at(link.as_str(), true)).transpose()?;
         return Ok(fetched);
     }
     let kind = match request.source.read {
         Read::Groups => "groups",
         Read::Users | Read::Memberships => "users",
     };
-    let page = match &position.link {
-        Some(link) => client.follow(link).await?,
-        None => {
-            let filter = format!("lastUpdated ge \"{}\"", since.as_deref().unwrap_or(EVER));
-            let parameters = [("filter", filter.as_str()), ("limit", &page_size(request))];
-            client.list(&[kind], &parameters).await?
-        }
+    let page = if let Some(link) = &position.link {
+        client.follow(link).await?
+    } else {
+        let filter = format!("lastUpdated ge \"{}\"", since.as_deref().unwrap_or(EVER));
+        let parameters = [("filter", filter.as_str()), ("limit", &page_size(request))];
+        client.list(&[kind], &parameters).await?
     };
     let next = match page.next {
-        Some(link) => Some(at(Value::from(link), false)?),
-        None if request.source.deletes && since.is_some() => Some(at(Value::Null, true)?),
+        Some(link) => Some(at(Some(&link), false)?),
+        None if request.source.deletes && since.is_some() => Some(at(None, true)?),
         None => None,
     };
     let wanted = page.items.into_iter().zip(1..).filter(|(item, _)| is_wanted(request, item));
@@ -59,8 +58,8 @@ pub(crate) async fn fetch(request: &Extract<'_, Okta>) -> Result<Fetched, Failur
     Ok(Fetched { origin: page.origin, records, next, ..Fetched::default() })
 }
 
-fn at(link: Value, removed: bool) -> Result<Value, Failure> {
-    let link = link.as_str().map(str::to_owned);
+fn at(link: Option<&str>, removed: bool) -> Result<Value, Failure> {
+    let link = link.map(str::to_owned);
     Value::of(&Position { link, removed }).map_err(|e| Failure::invalid(e.to_string()))
 }
 

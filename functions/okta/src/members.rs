@@ -115,12 +115,11 @@ async fn members(
     let Some(group) = position.pending.first().cloned() else {
         return Err(Failure::invalid("position of the page: no group"));
     };
-    let page = match position.members.take() {
-        Some(link) => client.follow(&link).await?,
-        None => {
-            let steps = ["groups", group.id.as_str(), "users"];
-            client.list(&steps, &[("limit", &page_size(request))]).await?
-        }
+    let page = if let Some(link) = position.members.take() {
+        client.follow(&link).await?
+    } else {
+        let steps = ["groups", group.id.as_str(), "users"];
+        client.list(&steps, &[("limit", &page_size(request))]).await?
     };
     position.members = page.next;
     if position.members.is_none() {

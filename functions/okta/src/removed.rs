@@ -82,19 +82,18 @@ async fn log(
     since: &str,
     link: Option<String>,
 ) -> Result<Page, Failure> {
-    let mut page = match link {
-        Some(link) => client.follow(&link).await?,
-        None => {
-            let filter = format!("eventType eq \"{event}\"");
-            let until = moment(request.started_at_ms)?;
-            let parameters = [
-                ("since", since),
-                ("until", until.as_str()),
-                ("filter", filter.as_str()),
-                ("limit", PAGE),
-            ];
-            client.list(&["logs"], &parameters).await?
-        }
+    let mut page = if let Some(link) = link {
+        client.follow(&link).await?
+    } else {
+        let filter = format!("eventType eq \"{event}\"");
+        let until = moment(request.started_at_ms)?;
+        let parameters = [
+            ("since", since),
+            ("until", until.as_str()),
+            ("filter", filter.as_str()),
+            ("limit", PAGE),
+        ];
+        client.list(&["logs"], &parameters).await?
     };
     // The log always names a next page: for those who wait for more.
     if page.items.is_empty() {

@@ -28,7 +28,7 @@ fn read(request: &Request) -> Reply {
 
 /// What is written is there.
 fn write(request: &Request) -> Reply {
-    let mut row: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let mut row: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
     row["sys_id"] = "9c573169c611228700193229fff72400".into();
     Reply::json(serde_json::json!({"result": row}).to_string()).with_status(201)
 }

@@ -78,7 +78,7 @@ fn exchange<'a>(request: &'a Request, reply: &'a Reply) -> Exchange<'a> {
 /// It loads `../shared/contracts/<vendor>.json`, checks each request (path, method, query, headers,
 /// body), answers with the contract's examples, and remembers what did not fit: ask with
 /// [`ContractVendor::assert_valid`]. Where the contract is not at hand it says so on stderr and
-/// answers by [`Preparing::otherwise`].
+/// answers by `otherwise`.
 #[derive(Debug)]
 pub struct ContractVendor {
     vendor: Vendor,
