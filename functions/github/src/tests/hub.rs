@@ -58,8 +58,20 @@ fn answer(content: &mut Content, request: &Request) -> Reply {
     if request.header("authorization") != Some(&format!("Bearer {}", content.token)) {
         return words(401, "Bad credentials");
     }
+    let reply = route(content, request, &steps);
+    let what = format!("{} {}", request.method, steps.last().unwrap_or(&""));
+    match content.lose.iter().position(|lost| *lost == what) {
+        Some(at) => {
+            content.lose.remove(at);
+            reply.manner(Manner::HangUp)
+        }
+        None => reply,
+    }
+}
+
+fn route(content: &mut Content, request: &Request, steps: &[&str]) -> Reply {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-    let reply = match (request.method.as_str(), &steps[..]) {
+    match (request.method.as_str(), steps) {
         ("GET", ["rate_limit"]) => Reply::json(r#"{"rate":{"remaining":4999}}"#),
         ("GET", ["repos", _, _, "issues"]) => {
             let newest: Vec<&Value> = content.issues.iter().rev().collect();
@@ -101,14 +113,6 @@ fn answer(content: &mut Content, request: &Request) -> Reply {
             r#"{"workflow_run_id":22934,"html_url":"https://github.com/acme/x/actions/runs/22934"}"#,
         ),
         _ => words(404, "Not Found"),
-    };
-    let what = format!("{} {}", request.method, steps.last().unwrap_or(&""));
-    match content.lose.iter().position(|lost| *lost == what) {
-        Some(at) => {
-            content.lose.remove(at);
-            reply.manner(Manner::HangUp)
-        }
-        None => reply,
     }
 }
 
