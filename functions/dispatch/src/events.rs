@@ -26,7 +26,16 @@ impl Dispatch {
         for start in starts {
             if let Err(failure) = self.start(envelope, start).await {
                 warn!(code = failure.code(), %failure, "could not start an integration");
-                failed = Some(failure);
+                // What can be tried again decides, so that nobody's turn is parked with another's.
+                let is_final = |failed: &Option<Failure>| {
+                    matches!(
+                        failed,
+                        None | Some(Failure::Invalid { .. } | Failure::Rejected { .. })
+                    )
+                };
+                if is_final(&failed) {
+                    failed = Some(failure);
+                }
             }
         }
         failed.map_or(Ok(()), Err)

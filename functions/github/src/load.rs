@@ -15,6 +15,8 @@ use crate::{
 const COLUMNS: [&str; 7] =
     ["title", "body", "state", "state_reason", "labels", "assignees", "milestone"];
 
+const NO_ISSUE: &str = "there is no issue for";
+
 /// Writes a batch, one record after the other.
 pub(crate) async fn write(
     client: &Client<'_>,
@@ -27,12 +29,20 @@ pub(crate) async fn write(
         }
         *done = Some(match one(client, load, record, at).await {
             Ok(disposition) => disposition,
-            Err(Failure::Rejected { reason, .. }) => refused("REJECTED", &reason),
+            Err(Failure::Rejected { reason, .. }) if is_about_one(&reason) => {
+                refused("REJECTED", &reason)
+            }
             Err(Failure::Invalid { code: "RECORD", reason }) => refused("RECORD", &reason),
             Err(failure) => return Err(failure),
         });
     }
     Ok(())
+}
+
+/// What GitHub may say about a single issue. Missing rights, a repository that is not there or has
+/// its issues switched off are about all of them: the batch is parked.
+fn is_about_one(reason: &str) -> bool {
+    ["400", "409", "413", "422", NO_ISSUE].iter().any(|start| reason.starts_with(start))
 }
 
 fn refused(code: &str, message: &str) -> Disposition {
@@ -47,7 +57,7 @@ async fn one(
 ) -> Result<Disposition, Failure> {
     let what = match (load.mode, &record.key) {
         // Each record of such a batch is an issue of its own.
-        (Mode::Insert, _) => format!("insert {}-{at}", load.batch_id),
+        (Mode::Insert, _) => format!("insert {}", load.name_of(at)),
         (_, Some(key)) => format!("key {key}"),
         (_, None) => return Err(wrong("a record without key: name one under output.key")),
     };
@@ -65,7 +75,7 @@ async fn one(
     match number {
         None if is_gone => Ok(Disposition::Unchanged),
         None if load.mode == Mode::Update => {
-            Err(Failure::rejected("github", format!("there is no issue for {what}")))
+            Err(Failure::rejected("github", format!("{NO_ISSUE} {what}")))
         }
         None => create(client, load, record, (&matter, rev)).await,
         Some(number) => {

@@ -63,7 +63,7 @@ pub struct Target {
     #[serde(default, rename = "ref")]
     pub reference: Option<String>,
     /// With `through: workflow`: its inputs, at most 25. `${...}` in them is a jq expression over the
-    /// record.
+    /// record, which has `.notification_id` too.
     #[serde(default)]
     pub inputs: BTreeMap<String, String>,
 }

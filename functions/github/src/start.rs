@@ -5,6 +5,9 @@ use ferrule_core::{Notification, template::Template};
 
 use crate::{GitHub, client::Client, markdown::cut};
 
+/// What an input may name beside the record's own fields.
+const NOTIFICATION_ID: &str = "notification_id";
+
 /// GitHub's limits.
 const MAX_EVENT_TYPE: usize = 100;
 const MAX_INPUTS: usize = 25;
@@ -82,10 +85,14 @@ fn inputs(notify: &Notify<'_, GitHub>) -> Result<Value, Failure> {
         return Err(Failure::coded("SETTINGS", reason));
     }
     let mut inputs = Object::new();
+    let mut record = notify.notification.record.clone();
+    if let Value::Object(object) = &mut record {
+        object.insert(NOTIFICATION_ID, Value::from(notify.notification.id.as_str()));
+    }
     for (name, text) in given {
         let wrong = |error: String| Failure::coded("SETTINGS", format!("input {name}: {error}"));
         let template = Template::compile(text).map_err(wrong)?;
-        let text = template.render(&notify.notification.record).map_err(wrong)?;
+        let text = template.render(&record).map_err(wrong)?;
         inputs.insert(name.as_str(), Value::from(cut(&text, MAX_INPUT_CHARS)));
     }
     Ok(Value::from(inputs))

@@ -104,6 +104,7 @@ pub(crate) fn refusal(fault: &Fault) -> Option<Disposition> {
             format!("it names a row that is not there{constraint}, or one that is needed"),
         ),
         "23514" | "44000" => ("CHECK", format!("it breaks a check{constraint}")),
+        "21000" => ("TWICE", "its key stands in the batch twice, written differently".to_owned()),
         "23P01" => ("EXCLUSION", format!("it overlaps another row{constraint}")),
         "22001" => ("TOO_LONG", said.message().to_owned()),
         "22003" => ("OUT_OF_RANGE", said.message().to_owned()),

@@ -1,5 +1,7 @@
 //! Records become events: one each, or one for all of a batch.
 
+use std::time::{Duration, Instant};
+
 use ferrule_connector::{Answer, Disposition, Failure, Load, Record};
 use ferrule_core::definition::Mode;
 
@@ -19,7 +21,12 @@ pub(crate) async fn each(
     let receiver = Receiver::new(&load.context, load.rules)?;
     let clock = &load.context.store.clock;
     let (mut first, mut in_a_row) = (None, 0);
+    let started = Instant::now();
     for (record, one) in load.records.iter().zip(done).filter(|(_, one)| one.is_none()) {
+        if started.elapsed() > load.context.time_left / 2 {
+            let reason = "the time is up; the rest of the batch follows".to_owned();
+            return Err(first.unwrap_or(Failure::Deferred { reason, wait: Duration::ZERO }));
+        }
         let event = Event::of_record(load, record, clock.now_ms());
         match receiver.post(&event, &ABOUT_A_RECORD).await {
             Ok(answer) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Mark, Name, Notification, Record, Tenant, Value,
+    Digest, Mark, Name, Notification, Record, Tenant, Value,
     definition::{Cursor, ErrorRule, Mode},
 };
 use ferrule_store::Store;
@@ -65,6 +65,22 @@ pub struct Load<'a, C: Connector + ?Sized> {
     pub batch_id: &'a str,
     /// The integration's error rules.
     pub rules: &'a [ErrorRule],
+}
+
+impl<C: Connector + ?Sized> Load<'_, C> {
+    /// Names a record of the batch by what it is, not by where it stands: what is left of a batch
+    /// keeps its names when it is sent again. For idempotency keys.
+    pub fn name_of(&self, at: usize) -> String {
+        let name = |record: &Record| {
+            let text = record.value.to_string();
+            Digest::of(&[&record.line.to_be_bytes(), text.as_bytes()])
+        };
+        let (earlier, rest) = self.records.split_at(at.min(self.records.len()));
+        let own = rest.first().map(name);
+        let twins = earlier.iter().filter(|record| Some(name(record)) == own).count();
+        let own = own.map(|own| own.to_string()).unwrap_or_default();
+        format!("{}-{own}-{twins}", self.batch_id)
+    }
 }
 
 /// One notification to tell.

@@ -54,8 +54,9 @@ pub struct Arrival {
     pub records: Vec<Record>,
 }
 
-/// A delivery is recognised this long.
-const REMEMBER_SECS: i64 = 72 * 3600;
+/// A delivery is recognised this long: as long as its batches and digests are, so that a replay
+/// starts nothing anew.
+const REMEMBER_SECS: i64 = 14 * 86_400;
 
 #[derive(Serialize, Deserialize)]
 struct Received {

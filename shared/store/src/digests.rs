@@ -5,7 +5,7 @@
 //! member, and a member that comes again meets its own row. A digest is closed by moving its list to
 //! a row that never changes.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use ferrule_core::{Digest, Failure, Name, Notification, Tenant};
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,10 @@ impl Store {
         members: &[Member],
     ) -> Result<Vec<Due>, Failure> {
         let mut due = Vec::new();
-        let mut rest: Vec<&Member> = members.iter().collect();
+        // Two copies of one message can come together: each member once.
+        let mut seen = HashSet::new();
+        let mut rest: Vec<&Member> =
+            members.iter().filter(|member| seen.insert(member.id.as_str())).collect();
         for _ in 0..TRIES + members.len() {
             if rest.is_empty() {
                 due.sort_by(|one: &Due, other| one.digest.cmp(&other.digest));

@@ -67,7 +67,7 @@ mod tests {
         assert!(ask("disk full", "r1").await, "its own row");
         assert!(!ask("disk full", "r2").await);
         assert!(ask("disk slow", "r2").await);
-        store.clock.advance(Duration::from_millis(60_000));
+        store.clock.advance(Duration::from_mins(1));
         assert!(ask("disk full", "r3").await);
         assert!(!ask("disk full", "r4").await);
     }

@@ -75,27 +75,38 @@ impl Store {
         let run = RunId::new(posted.id.as_str());
         let envelope = Envelope {
             urgency: posted.urgency,
+            // When such a message cannot be handled, nobody is told again: it would not end.
+            alert: posted.events.iter().any(Event::is_alert),
             ..Envelope::new(tenant.clone(), integration, Digest::of(&[]), run)
         };
         let message = Message { envelope, task: Task::Events(batch) };
         self.send("dispatch", &[message], Duration::ZERO).await
     }
 
-    /// Sends what waits in the outbox; returns how many rows that were.
+    /// Sends what waits in the outbox; returns how many rows that were. One that cannot be sent
+    /// keeps no other waiting: the first failure is returned at the end.
     pub async fn drain_outbox(&self) -> Result<usize, Failure> {
         let mut query = Query { pk: OUTBOX.into(), limit: 100, ..Query::default() };
-        let mut count = 0;
+        let (mut count, mut failed) = (0, None);
         loop {
             let rows = self.tables.query(Table::State, query.clone()).await?;
             for item in &rows.items {
-                let Row { tenant, posted } = item.read()?;
-                self.send_posted(&tenant, &posted).await?;
-                count += 1;
+                match self.send_row(item).await {
+                    Ok(()) => count += 1,
+                    Err(failure) => {
+                        failed.get_or_insert(failure);
+                    }
+                }
             }
             match rows.next {
                 Some(next) => query.start = Some(next),
-                None => return Ok(count),
+                None => return failed.map_or(Ok(count), Err),
             }
         }
+    }
+
+    async fn send_row(&self, item: &Item) -> Result<(), Failure> {
+        let Row { tenant, posted } = item.read()?;
+        self.send_posted(&tenant, &posted).await
     }
 }

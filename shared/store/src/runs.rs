@@ -338,12 +338,26 @@ impl Store {
         self.tables.put(Table::State, row_after, When::Rev(row.rev)).await.map(drop)
     }
 
+    async fn free(&self, tenant: &Tenant, name: &Name) -> Result<(), Failure> {
+        let key = lease_key(name);
+        let Some(row) = self.tables.get(Table::State, tenant.as_str(), &key).await? else {
+            return Ok(());
+        };
+        let free = Lease { run: None, ..row.read()? };
+        let row_after = Item::new(tenant.as_str(), &key, &free)?;
+        self.tables.put(Table::State, row_after, When::Rev(row.rev)).await.map(drop)
+    }
+
     /// Fails the run that holds the lease of `name` beyond its time; `None` when there is none.
     pub async fn reap(&self, tenant: &Tenant, name: &Name) -> Result<Option<Run>, Failure> {
         let row = self.tables.get(Table::State, tenant.as_str(), &lease_key(name)).await?;
         let lease: Option<Lease> = row.as_ref().map(Item::read).transpose()?;
         match lease {
             Some(Lease { run: Some(run), until_ms, .. }) if until_ms <= self.clock.now_ms() => {
+                if self.run(tenant, &run).await?.is_none() {
+                    // Whoever took it died before the run was written down: it is free again.
+                    return self.free(tenant, name).await.map(|()| None);
+                }
                 let message = "no news within the lease: the run is given up".to_owned();
                 self.note(tenant, &run, &[Note::Failed { code: "STALLED".into(), message }]).await
             }

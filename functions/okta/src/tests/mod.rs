@@ -170,8 +170,8 @@ async fn every_user_comes_once_through_rate_limits_of_both_kinds_and_then_only_w
     });
     hub.store.clock.advance(Duration::from_mins(15));
     let (changed, _, _) = hub.sync().await;
-    let wanted = ["00u00005", "00u00042", "00u02000"].map(str::to_owned);
-    assert_eq!(ids(&changed), BTreeSet::from(wanted));
+    let expected = ["00u00005", "00u00042", "00u02000"].map(str::to_owned);
+    assert_eq!(ids(&changed), BTreeSet::from(expected));
     let gone: Vec<_> = changed.iter().filter(|record| record.deleted).cloned().collect();
     assert_eq!(ids(&gone), BTreeSet::from(["00u00042".to_owned()]));
 }

@@ -1,7 +1,7 @@
 //! Writes lists of records, a list a call.
 
 use ferrule_connector::{Disposition, Failure, Value};
-use ferrule_core::definition::Mode;
+use ferrule_core::{Digest, definition::Mode};
 use http::Method;
 
 use super::{Writing, is_about_all, place::method, refused};
@@ -45,8 +45,8 @@ impl Writing<'_> {
             Mode::Update => method(target.method, Method::PATCH),
             _ => method(target.method, Method::POST),
         };
-        let (first, last) = (open.first().unwrap_or(&0), open.last().unwrap_or(&0));
-        let name = format!("{}-{first}-{last}-{}", self.load.batch_id, open.len());
+        let digest = Digest::of(&[body.to_string().as_bytes()]);
+        let name = format!("{}-{digest}", self.load.batch_id);
         let answer = match self.send(&method, &target.path, Some(body), &name).await {
             Err(Failure::Rejected { reason, .. }) if !is_about_all(&reason) => {
                 return Ok(Err(reason));

@@ -132,7 +132,7 @@ impl<'a> Writing<'a> {
         spot: Spot,
     ) -> Result<Disposition, Failure> {
         let body = (!spot.is_removal).then(|| record.value.clone());
-        let name = format!("{}-{at}", self.load.batch_id);
+        let name = self.load.name_of(at);
         let answer = match self.send(&spot.method, &spot.path, body, &name).await {
             Err(Failure::Rejected { reason, .. }) if !is_about_all(&reason) => {
                 return Ok(refused(&reason));

@@ -130,6 +130,10 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn secret_header(self, name: &str, value: &str) -> Self {
         let mut call = self.header(name, value).hide(value);
+        // `Bearer abc`: whoever answers may repeat just the token.
+        for part in value.split_ascii_whitespace().filter(|part| part.len() >= 8) {
+            call = call.hide(part);
+        }
         if let Some(value) = call.headers.get_mut(name) {
             value.set_sensitive(true);
         }

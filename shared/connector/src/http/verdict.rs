@@ -106,17 +106,16 @@ fn standard(status: u16, hints: Hints<'_>) -> Action {
 fn failure(action: Action, call: &Call<'_>, evidence: &Evidence<'_>) -> Failure {
     let service = evidence.service.to_owned();
     let reason = reason(call, evidence);
-    let retry_after = evidence.hints(call).wait();
+    // A wait of nothing is no wait: the message would circle.
+    let retry_after = evidence.hints(call).wait().filter(|wait| *wait > Duration::ZERO);
     match action {
         Action::RateLimited => Failure::Throttled { service, retry_after },
         Action::RefreshAuth => Failure::Unauthorized { service, reason },
         Action::Park => Failure::Rejected { service, reason },
         Action::Fail => failed(&service, &reason),
-        Action::Ok | Action::Ignore | Action::Retry => Failure::Unavailable {
-            service,
-            reason,
-            retry_after: retry_after.filter(|wait| *wait > Duration::ZERO),
-        },
+        Action::Ok | Action::Ignore | Action::Retry => {
+            Failure::Unavailable { service, reason, retry_after }
+        }
     }
 }
 

@@ -43,7 +43,11 @@ impl<'h> Hints<'h> {
 
     /// Returns how long the vendor asks to wait, at most 12 hours; `None` when it does not say.
     pub(crate) fn wait(self) -> Option<Duration> {
-        self.retry_after().or_else(|| self.reset())
+        self.retry_after().or_else(|| match self.remaining() {
+            // The window's end says nothing while calls remain.
+            Some(remaining) if remaining >= 1.0 => None,
+            _ => self.reset(),
+        })
     }
 
     /// Returns how long until the vendor takes calls again, when it says that none remain.

@@ -42,7 +42,9 @@ impl<C: Connector> Handler<C> {
             self.tell_breaker(envelope, name, Some(&failure)).await?;
             return Err(failure);
         }
-        self.tell_breaker(envelope, name, None).await?;
+        if !held.claim.finished {
+            self.tell_breaker(envelope, name, None).await?;
+        }
         self.log_refused(envelope, batch, &done).await?;
         held.claim.done = letters(&done);
         let counts = held.claim.counts();

@@ -55,6 +55,8 @@ struct Progress {
     letters: Vec<char>,
     /// Refused, and not in the error log yet.
     refused: Vec<(Task, Failure)>,
+    /// The other side was asked.
+    has_called: bool,
 }
 
 impl<C: Connector> Handler<C> {
@@ -78,8 +80,14 @@ impl<C: Connector> Handler<C> {
             self.breaker_lets_pass(&envelope.tenant, name).await?;
         }
         let held = self.take(envelope, batch, time_left).await?;
-        let letters = held.claim.letters(batch.records.len());
-        let mut progress = Progress { held, letters, refused: Vec::new() };
+        let mut letters = held.claim.letters(batch.records.len());
+        if envelope.replayed {
+            // Asked for again: what was refused then may be taken now.
+            for one in letters.iter_mut().filter(|one| **one == letter::REFUSED) {
+                *one = letter::TRIED;
+            }
+        }
+        let mut progress = Progress { held, letters, refused: Vec::new(), has_called: false };
         let outcome = if progress.held.claim.finished {
             Ok(())
         } else {
@@ -91,7 +99,9 @@ impl<C: Connector> Handler<C> {
             self.tell_breaker(envelope, name, Some(&failure)).await?;
             return Err(failure);
         }
-        self.tell_breaker(envelope, name, None).await?;
+        if progress.has_called {
+            self.tell_breaker(envelope, name, None).await?;
+        }
         self.account(&errand, &mut progress.held).await
     }
 
@@ -131,6 +141,7 @@ impl<C: Connector> Handler<C> {
                 }
             }
             calls += 1;
+            progress.has_called = true;
             let again = errand.envelope.replayed || progress.letters[at] == letter::TRIED;
             match self.tell_one(errand, (&ready, &target), record, again).await {
                 Ok(()) => progress.letters[at] = letter::TOLD,
@@ -241,7 +252,13 @@ impl<C: Connector> Handler<C> {
         }
         let (counts, took) = (held.claim.counts(), errand.started.elapsed());
         self.tell_journal(envelope, batch, counts, others, took).await?;
-        if held.claim.finished { Ok(()) } else { self.finish(envelope, batch, held).await }
+        if held.claim.finished {
+            return Ok(());
+        }
+        if envelope.replayed && held.claim.done.contains(letter::REFUSED) {
+            return self.give_back(envelope, batch, held).await;
+        }
+        self.finish(envelope, batch, held).await
     }
 }
 

@@ -204,6 +204,10 @@ fn wanted_set(
         let said = "send the value that may be shown from now on: the secret is not taken out";
         return Err(ConfigRefusal::invalid("sensitive", said));
     }
+    if was_sensitive && value.is_none() && schema.is_some_and(|schema| *schema != Value::Null) {
+        let said = "send the value with the schema: a secret is not tried against one";
+        return Err(ConfigRefusal::invalid("schema", said));
+    }
     let value = value.cloned().or_else(|| there.live().and(there.value.clone()));
     if value.is_none() {
         return Err(ConfigRefusal::invalid("value", "there is no value yet: send one"));

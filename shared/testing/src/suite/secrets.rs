@@ -61,7 +61,7 @@ fn collect(value: &Value, key: &str, setup: &Setup, vendor: &str, found: &mut Ve
 /// What in an address can be a key: long steps of the path, values of the query.
 fn parts(path: &str) -> Vec<String> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let steps = path.split('/').filter(|step| step.len() >= 8).map(str::to_owned);
+    let steps = path.split('/').filter(|step| step.len() > 8).map(str::to_owned);
     let values = url::form_urlencoded::parse(query.as_bytes()).map(|(_, value)| value.into_owned());
     steps.chain(values).collect()
 }
