@@ -192,6 +192,8 @@ fn a_call_that_is_not_in_the_contract_is_noted_where_the_contract_is_at_hand() {
     get(&now, "/api/now/table/incident?sysparm_limt=3");
     call(&now, "POST", "/api/now/import/u_incident_import", &json!({"u_title": 7}));
     let noted = now.stats().violations;
+    let is_noted = |words: &str| noted.iter().any(|one| one.contains(words));
     let at_hand = Contract::open("servicenow").is_some();
-    assert_eq!(noted.len(), if at_hand { 2 } else { 0 }, "{noted:?}");
+    assert_eq!(is_noted("sysparm_limt"), at_hand, "{noted:?}");
+    assert_eq!(is_noted("/import/{stagingTableName}"), at_hand, "{noted:?}");
 }
