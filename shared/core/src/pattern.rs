@@ -7,6 +7,12 @@ mod index;
 
 pub use index::Index;
 
+/// Most patterns of one list.
+pub const MAX_PATTERNS: usize = 500;
+
+/// Longest pattern: no key is longer.
+pub const MAX_PATTERN_BYTES: usize = 256;
+
 /// A list of patterns as one question.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patterns {
@@ -21,6 +27,9 @@ struct Pattern(Vec<Box<str>>);
 impl Patterns {
     /// Reads patterns; the error is one sentence for the person who wrote them.
     pub fn new(texts: &[String]) -> Result<Self, String> {
+        if texts.len() > MAX_PATTERNS {
+            return Err(format!("a list has at most {MAX_PATTERNS} patterns"));
+        }
         let mut patterns = Self::default();
         for text in texts {
             match text.strip_prefix('!') {
@@ -54,6 +63,9 @@ impl Pattern {
     fn new(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("a pattern is empty; write a key such as app.database.*".into());
+        }
+        if text.len() > MAX_PATTERN_BYTES {
+            return Err(format!("a pattern has at most {MAX_PATTERN_BYTES} bytes"));
         }
         Ok(Self(text.split('*').map(Into::into).collect()))
     }

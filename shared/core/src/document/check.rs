@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use croner::parser::{CronParser, Seconds, Year};
 
-use super::Document;
+use super::{Document, regexes};
 use crate::{
     definition::{
         Cursor, CursorKind, Integration, Limits, Problem, Retry, ScheduleTrigger, Trigger,
@@ -23,6 +23,9 @@ const MAX_BATCH: u16 = 1000;
 
 /// Finds what is wrong in a document that reads well.
 pub(super) fn check(document: &Document) -> Vec<Problem> {
+    if let Some(problem) = regexes::check(document) {
+        return vec![problem];
+    }
     let mut found = Found(Vec::new());
     match document {
         Document::Integration(integration) => found.integration(integration),

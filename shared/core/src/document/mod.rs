@@ -9,6 +9,7 @@ mod check;
 mod migrate;
 mod misfit;
 mod place;
+mod regexes;
 mod scalar;
 mod schema_problem;
 mod secret;

@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 use crate::definition::Problem;
 
+/// Longest path that is noted. What is deeper is found by what it stands in, and long keys over many
+/// values cost little.
+const MAX_PATH_BYTES: usize = 512;
+
 /// Line and column, both from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
@@ -28,12 +32,17 @@ impl Places {
 
     /// A value that begins on a later line than its key is best found by its key.
     pub(super) fn note_value(&mut self, path: &str, place: Place) {
+        if path.len() > MAX_PATH_BYTES {
+            return;
+        }
         let key = self.keys.get(path).filter(|key| key.line < place.line);
         self.values.insert(path.to_owned(), key.copied().unwrap_or(place));
     }
 
     pub(super) fn note_key(&mut self, path: &str, place: Place) {
-        self.keys.insert(path.to_owned(), place);
+        if path.len() <= MAX_PATH_BYTES {
+            self.keys.insert(path.to_owned(), place);
+        }
     }
 
     /// Adds line and column: of the value, else of what it would stand in.
@@ -70,7 +79,16 @@ fn put(mut problem: Problem, place: Place) -> Problem {
     problem
 }
 
-/// Appends a key to a path.
+/// Appends a key to a path; one that is too long to be noted stays as it is.
 pub(super) fn under(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    match path {
+        "" => key.to_owned(),
+        long if long.len() > MAX_PATH_BYTES => long.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}
+
+/// Appends the place of an item to a path, likewise.
+pub(super) fn item(path: &str, at: usize) -> String {
+    if path.len() > MAX_PATH_BYTES { path.to_owned() } else { format!("{path}[{at}]") }
 }

@@ -1,6 +1,6 @@
 //! Finds secrets written into definitions: they belong into the secret store.
 
-use super::place::under;
+use super::place::{item, under};
 use crate::{Value, definition::Problem, redact};
 
 const HINT: &str = "store it with `ferrule secret set` and leave it out here";
@@ -21,8 +21,8 @@ fn walk(value: &Value, path: &str, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(path, format!("this looks like a secret; {HINT}")));
         }
         Value::Array(items) => {
-            for (at, item) in items.iter().enumerate() {
-                walk(item, &format!("{path}[{at}]"), problems);
+            for (at, one) in items.iter().enumerate() {
+                walk(one, &item(path, at), problems);
             }
         }
         Value::Object(object) => {

@@ -1,19 +1,21 @@
 //! Reads YAML and JSON text into values with their places, within budgets.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::{HashMap, HashSet};
 
 use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::{
-    place::{Place, Places, under},
+    place::{Place, Places, item, under},
     scalar,
 };
-use crate::{Object, Value, definition::Problem, json};
+use crate::{Key, Object, Value, definition::Problem, json};
 
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
 /// Most values of one text, those that aliases repeat included.
 const MAX_VALUES: usize = 50_000;
+/// Longest key: the path of every value under it repeats it.
+const MAX_KEY_BYTES: usize = 1024;
 /// Most documents in one text.
 const MAX_DOCUMENTS: usize = 1000;
 
@@ -171,7 +173,7 @@ impl<'t> Reader<'t> {
             match self.next()? {
                 (Event::SequenceEnd, _) => return Ok(items.into()),
                 (event, span) => {
-                    let path = format!("{path}[{}]", items.len());
+                    let path = item(path, items.len());
                     items.push(self.value(event, span, &path, depth + 1)?);
                 }
             }
@@ -180,31 +182,36 @@ impl<'t> Reader<'t> {
 
     fn entries(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
         let mut object = Object::new();
+        // An object looks its keys up one by one; in a text of many keys that is too slow.
+        let mut keys = HashSet::new();
         loop {
             let (event, span) = self.next()?;
             let at = place(&span.start);
-            let key: Cow<'t, str> = match event {
+            let key = match event {
                 Event::MappingEnd => return Ok(object.into()),
-                Event::Scalar(key, ..) => key,
+                Event::Scalar(key, ..) => checked(&key).map_err(|why| problem(at, path, why))?,
                 _ => return Err(problem(at, path, "a key must be a text")),
             };
             let path = under(path, &key);
-            if object.get(&key).is_some() {
+            if !keys.insert(key.clone()) {
                 return Err(problem(at, &path, format!("the key {key:?} stands here twice")));
-            }
-            if key == "<<" {
-                return Err(problem(
-                    at,
-                    &path,
-                    "merge keys are not part of YAML 1.2: write the keys out",
-                ));
             }
             self.places.note_key(&path, at);
             let (event, span) = self.next()?;
             let value = self.value(event, span, &path, depth + 1)?;
-            object.insert(&*key, value);
+            object.push(key, value);
         }
     }
+}
+
+fn checked(key: &str) -> Result<Key, String> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(format!("a key has at most {MAX_KEY_BYTES} bytes"));
+    }
+    if key == "<<" {
+        return Err("merge keys are not part of YAML 1.2: write the keys out".to_owned());
+    }
+    Ok(Key::new(key))
 }
 
 fn is_frame(event: &Event<'_>) -> bool {
