@@ -57,7 +57,7 @@ pub(crate) async fn replay(
     State(store): State<Store>,
     Steps(id): Steps<String>,
 ) -> Result<Json<ErrorView>, Problem> {
-    match store.replay(&caller.tenant, &id).await {
+    match store.replay(&caller.tenant, &id, &caller.who()).await {
         Ok(row) => Ok(Json(row.into())),
         Err(NotReplayed::Unknown(id)) => Err(Problem::not_found(format!("error {id}"))),
         Err(NotReplayed::Nothing(why)) => {

@@ -30,7 +30,9 @@ pub(crate) fn row(stored: &Stored<Integration>, since_ms: i64, now_ms: i64) -> E
         record: Affected::default(),
         trace: Vec::new(),
         payload: None,
+        part: None,
         state: ErrorState::Open,
+        done: None,
     }
 }
 

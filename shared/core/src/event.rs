@@ -14,6 +14,8 @@ pub const CONFIG_CHANGED: &str = "config.changed";
 pub const RUN_FAILED: &str = "run.failed";
 /// Work failed for good and is kept in the error log. The subject is the integration.
 pub const ERRORS_PARKED: &str = "errors.parked";
+/// What is parked will soon be kept no longer. The subject is the integration.
+pub const ERRORS_EXPIRING: &str = "errors.expiring";
 /// An integration had no success for longer than it expects. The subject is the integration.
 pub const INTEGRATION_SILENT: &str = "integration.silent";
 /// The breaker of a connection opened: its messages wait. The subject is the connection.
@@ -28,9 +30,10 @@ pub const CONNECTION_RECOVERED: &str = "connection.recovered";
 pub const TARGET_DISABLED: &str = "target.disabled";
 
 /// The types of events that tell of the hub itself: what a trigger may name.
-pub const HUB_EVENTS: [&str; 8] = [
+pub const HUB_EVENTS: [&str; 9] = [
     RUN_FAILED,
     ERRORS_PARKED,
+    ERRORS_EXPIRING,
     INTEGRATION_SILENT,
     CONNECTION_OPENED,
     CONNECTION_CLOSED,

@@ -1,6 +1,6 @@
 //! What a function reads from its environment, once.
 
-use ferrule_store::{Places, Store};
+use ferrule_store::{PARKED_DAYS, Places, Store};
 
 /// Everything the template tells a function. See `infra/template.yaml`, `Globals`.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Settings {
     pub time_scale: u32,
     /// `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`: where S3 is, when not at AWS.
     pub endpoint: Option<String>,
+    /// `FERRULE_PARKED_DAYS`: days for which what is parked is kept; 30 when unset.
+    pub parked_days: u32,
     /// `FERRULE_LOCAL`: runs on the local stack; loopback and local folders are allowed.
     pub local: bool,
 }
@@ -36,6 +38,7 @@ impl Settings {
             payloads: text("FERRULE_PAYLOADS"),
             files: text("FERRULE_FILES"),
             time_scale: text("FERRULE_TIME_SCALE").parse().unwrap_or(1).max(1),
+            parked_days: text("FERRULE_PARKED_DAYS").parse().unwrap_or(PARKED_DAYS).max(1),
             endpoint: endpoint.into_iter().find(|url| !url.is_empty()),
             local: text("FERRULE_LOCAL") == "true",
         }
@@ -50,6 +53,6 @@ impl Settings {
             payload_bucket: self.payloads.clone(),
             endpoint: self.endpoint.clone(),
         };
-        Store::aws(&places, self.time_scale)
+        Store { parked_days: self.parked_days, ..Store::aws(&places, self.time_scale) }
     }
 }

@@ -37,8 +37,26 @@ pub struct ErrorRow {
     /// Key of the parked payload in the payload bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
+    /// Which record of the payload it is about, from 0, when others share the payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
     /// What has been done about it.
     pub state: ErrorState,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<Done>,
+}
+
+/// Who did something about an error, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Who, as the audit trail names them.
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// The replay that sent it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
 }
 
 impl ErrorRow {
@@ -58,7 +76,9 @@ impl ErrorRow {
             record: Affected::default(),
             trace: Vec::new(),
             payload: None,
+            part: None,
             state: ErrorState::Open,
+            done: None,
         }
     }
 }
@@ -135,16 +155,23 @@ fn clipped(row: &ErrorRow) -> ErrorRow {
     row
 }
 
+/// Returns the row as it is stored, found by when it was last seen.
+pub(crate) fn item_of(tenant: &Tenant, row: &ErrorRow) -> Result<Item, Failure> {
+    let row = clipped(row);
+    let item = Item::new(tenant.as_str(), &row.id, &row)?;
+    Ok(item.with_alt(format!("{:013}#{}", row.at, row.id)))
+}
+
 impl Store {
-    /// Writes rows; one with the same id is replaced.
+    /// Writes rows that nothing can be done about; one with the same id is replaced. What is parked
+    /// is written by [`Store::park_errors`].
     pub async fn log_errors(&self, tenant: &Tenant, rows: &[ErrorRow]) -> Result<(), Failure> {
         if rows.is_empty() {
             return Ok(());
         }
         let mut items: Vec<Item> = Vec::with_capacity(rows.len());
-        for row in rows.iter().map(clipped) {
-            let item = Item::new(tenant.as_str(), &row.id, &row)?
-                .with_alt(format!("{:013}#{}", row.at, row.id));
+        for row in rows {
+            let item = item_of(tenant, row)?;
             match items.iter_mut().find(|there| there.sk == item.sk) {
                 Some(there) => *there = item,
                 None => items.push(item),

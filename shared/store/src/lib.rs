@@ -24,6 +24,7 @@ pub mod memory;
 mod messages;
 mod once;
 mod outbox;
+mod parked;
 mod payload;
 mod queue;
 mod records;
@@ -47,16 +48,20 @@ pub use definitions::{DefinitionKind, Scheduled, Stored, hash_of};
 pub use deliveries::{Arrival, Claim, Claimed, Delivery};
 pub use digests::{Closed, Collector, Due, Member, Terms};
 pub use disabled::{Disabled, Place};
-pub use errors::{Affected, ErrorFilter, ErrorRow, ErrorState};
+pub use errors::{Affected, Done, ErrorFilter, ErrorRow, ErrorState};
 pub use health::{Checkable, ConnectionHealth, hourly_reply};
 pub use keys::{CustomerKey, Role};
 pub use listeners::{Listener, Listeners};
 pub use messages::{URGENT, fresh};
 pub use outbox::{Posted, post};
+pub use parked::PARKED_DAYS;
 pub use payload::Payloads;
 pub use queue::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Queues};
 pub use records::{Applied, Change, HubRecord, MAX_KEY_BYTES, is_older, since_of};
-pub use replay::NotReplayed;
+pub use replay::{
+    Discarded, EXPIRY_WARNING_DAYS, MOST_IDS, NotReplayed, OfDefinition, Pick, Preview,
+    REPLAY_RATE, Replay, ReplayRun, ReplayState, ReplayWish, Tried, With, price,
+};
 pub use rows::mark;
 pub use runs::{NotStarted, Standing, envelope_of};
 pub use secret::{Secret, Secrets};
@@ -93,6 +98,8 @@ pub struct Store {
     pub clock: Clock,
     /// Divides every wait and window: 1 in production, more in tests.
     pub time_scale: u32,
+    /// Days for which what is parked is kept.
+    pub parked_days: u32,
 }
 
 impl Store {

@@ -121,7 +121,9 @@ fn error(id: &str, code: &str, at: i64) -> ErrorRow {
         record: Affected { origin: "a.csv".into(), line: 7, count: 1, ..Affected::default() },
         trace: vec![],
         payload: None,
+        part: None,
         state: ErrorState::Open,
+        done: None,
     }
 }
 

@@ -25,7 +25,9 @@ async fn fill(hub: &Hub) -> Vec<(&'static str, String)> {
         record: Affected::default(),
         trace: vec![],
         payload: None,
+        part: None,
         state: ErrorState::Open,
+        done: None,
     };
     hub.store.log_errors(&tenant("acme"), &[error]).await.unwrap();
     let key = hub.store.key(&hub.reader).await.unwrap().unwrap().id;

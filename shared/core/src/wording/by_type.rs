@@ -4,7 +4,8 @@ use crate::{
     Field, Value,
     event::{
         CONFIG_CHANGED, CONNECTION_CLOSED, CONNECTION_FAILED, CONNECTION_OPENED,
-        CONNECTION_RECOVERED, ERRORS_PARKED, INTEGRATION_SILENT, RUN_FAILED, TARGET_DISABLED,
+        CONNECTION_RECOVERED, ERRORS_EXPIRING, ERRORS_PARKED, INTEGRATION_SILENT, RUN_FAILED,
+        TARGET_DISABLED,
     },
 };
 
@@ -35,6 +36,7 @@ pub(super) fn title(kind: &str, record: &Value) -> String {
         },
         RUN_FAILED => format!("{subject} failed"),
         ERRORS_PARKED => format!("{subject}: work is parked ({})", text("code")),
+        ERRORS_EXPIRING => format!("{subject}: what is parked will soon be gone"),
         INTEGRATION_SILENT => format!("{subject} is silent"),
         CONNECTION_OPENED => format!("Connection {subject} does not answer; its messages wait"),
         CONNECTION_CLOSED => format!("Connection {subject} answers again"),
@@ -61,8 +63,8 @@ fn changed(record: &Value) -> &'static str {
 pub(super) fn text(kind: &str, record: &Value) -> Option<String> {
     let key = match kind {
         RUN_FAILED => "reason",
-        ERRORS_PARKED | INTEGRATION_SILENT | CONNECTION_OPENED | CONNECTION_FAILED
-        | TARGET_DISABLED => "message",
+        ERRORS_PARKED | ERRORS_EXPIRING | INTEGRATION_SILENT | CONNECTION_OPENED
+        | CONNECTION_FAILED | TARGET_DISABLED => "message",
         _ => return None,
     };
     record.get(key).filter(|value| !value.is_null()).map(shown)

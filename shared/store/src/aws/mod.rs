@@ -48,6 +48,7 @@ impl Store {
             payloads: crate::Payloads::Aws(Bucket::new(session, &places.payload_bucket)),
             clock,
             time_scale,
+            parked_days: crate::PARKED_DAYS,
         }
     }
 }

@@ -33,6 +33,7 @@ impl Store {
             payloads: crate::Payloads::Memory(Payloads::default()),
             clock,
             time_scale: 1,
+            parked_days: crate::PARKED_DAYS,
         }
     }
 }

@@ -1,0 +1,102 @@
+//! Takes rows: each is replayed or discarded by one, and that is written into it.
+
+use ferrule_core::{Failure, Tenant};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{
+    job::{Planned, Replay},
+    pick::{Pick, Position, Seen},
+    step::TOGETHER,
+};
+use crate::{Done, ErrorRow, ErrorState, Store, Table, When, errors::item_of};
+
+/// Most rows that one call discards.
+const MOST_DISCARDED: u64 = 2000;
+
+/// What became of a selection that somebody gave up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// Rows that were given up.
+    pub errors: u64,
+    /// Records of theirs.
+    pub records: u64,
+    /// There may be more: ask again.
+    pub more: bool,
+}
+
+impl Store {
+    /// Takes the rows of a plan; returns those that are ours, in their order: taken now, or by an
+    /// earlier attempt at the same plan.
+    pub(super) async fn take_rows(
+        &self,
+        tenant: &Tenant,
+        replay: &Replay,
+        rows: &[Planned],
+    ) -> Result<Vec<Planned>, Failure> {
+        let work = rows.iter().map(|row| async move {
+            let is_ours = self.take_row(tenant, replay, row).await?;
+            Ok::<_, Failure>(is_ours.then(|| row.clone()))
+        });
+        let taken: Vec<_> = stream::iter(work).buffered(TOGETHER).try_collect().await?;
+        Ok(taken.into_iter().flatten().collect())
+    }
+
+    async fn take_row(
+        &self,
+        tenant: &Tenant,
+        replay: &Replay,
+        planned: &Planned,
+    ) -> Result<bool, Failure> {
+        let there = self.tables.get(Table::ErrorLog, tenant.as_str(), &planned.id).await?;
+        let Some(there) = there else { return Ok(false) };
+        let row: ErrorRow = there.read()?;
+        if there.rev == planned.rev + 1 {
+            let by = row.done.and_then(|done| done.replay);
+            return Ok(by.as_ref() == Some(&replay.id));
+        }
+        if there.rev != planned.rev || row.state != ErrorState::Parked {
+            return Ok(false);
+        }
+        let done = Done {
+            by: replay.by.clone(),
+            at: self.clock.now_ms(),
+            replay: Some(replay.id.clone()),
+        };
+        let row = ErrorRow { state: ErrorState::Replayed, done: Some(done), ..row };
+        self.settle_row(tenant, &row, planned.rev).await
+    }
+
+    /// Gives up what is parked: nobody replays it any more. A call does so much and no more.
+    pub async fn discard(
+        &self,
+        tenant: &Tenant,
+        pick: &Pick,
+        by: &str,
+    ) -> Result<Discarded, Failure> {
+        let done = Done { by: by.to_owned(), at: self.clock.now_ms(), replay: None };
+        let (mut at, mut all) = (Position::default(), Discarded::default());
+        while !at.over && all.errors < MOST_DISCARDED {
+            let seen = self.seek(tenant, pick, &mut at).await?;
+            let work = seen.into_iter().map(|Seen { row, rev, .. }| {
+                let done = Some(done.clone());
+                let row = ErrorRow { state: ErrorState::Discarded, done, ..row };
+                async move {
+                    let is_done = self.settle_row(tenant, &row, rev).await?;
+                    Ok::<_, Failure>(is_done.then_some(row.record.count.max(1)))
+                }
+            });
+            let counts: Vec<_> = stream::iter(work).buffered(TOGETHER).try_collect().await?;
+            for records in counts.into_iter().flatten() {
+                all.errors += 1;
+                all.records += records;
+            }
+        }
+        all.more = !at.over;
+        Ok(all)
+    }
+
+    async fn settle_row(&self, tenant: &Tenant, row: &ErrorRow, rev: u64) -> Result<bool, Failure> {
+        let item = item_of(tenant, row)?;
+        Ok(self.tables.put(Table::ErrorLog, item, When::Rev(rev)).await?.is_done())
+    }
+}
