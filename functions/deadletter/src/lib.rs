@@ -47,8 +47,8 @@ impl DeadLetters {
 
 #[cfg(test)]
 mod tests {
-    use ferrule_core::Tenant;
-    use ferrule_store::{Clock, ErrorFilter, ErrorState};
+    use ferrule_core::{Digest, Envelope, Message, Name, Note, Task, Tenant, Value};
+    use ferrule_store::{Clock, ErrorFilter, ErrorState, Queues};
 
     use super::*;
 
@@ -63,5 +63,58 @@ mod tests {
         let payload = rows[0].payload.as_deref().unwrap();
         let kept = store.payloads.get(&operator, payload).await.unwrap().unwrap();
         assert_eq!(kept, b"{not json");
+    }
+
+    fn queues(store: &Store) -> &ferrule_store::memory::Queues {
+        let Queues::Memory(queues, _) = &store.queues else { panic!("not in memory") };
+        queues
+    }
+
+    async fn left_behind(task: &str) -> (Store, Option<Task>) {
+        let store = Store::memory(Clock::manual(1_760_000_000_000));
+        let run = store.new_run_id();
+        let body = format!(
+            r#"{{"envelope":{{"v":1,"tenant":"acme","integration":"copy","run":"{run}"}},
+            "task":"{task}","packed":"???"}}"#
+        );
+        let letters = DeadLetters::new(store.clone(), "ferrule");
+        letters.handle("ferrule-transform-dead", &body).await.unwrap();
+        let note = queues(&store).receive("journal");
+        let note = note.map(|note| Message::decode(&note.body).unwrap());
+        assert!(note.as_ref().is_none_or(|note| note.envelope.run == run));
+        (store, note.map(|note| note.task))
+    }
+
+    #[tokio::test]
+    async fn the_run_that_waits_for_an_unreadable_letter_fails() {
+        for task in ["transform", "load", "extract", "note"] {
+            let (store, note) = left_behind(task).await;
+            assert!(matches!(note, Some(Task::Note(Note::Failed { .. }))), "{task}");
+            let acme = Tenant::new("acme").unwrap();
+            let (rows, _) = store.errors(&acme, &ErrorFilter::default(), 10, None).await.unwrap();
+            assert_eq!(rows.len(), 1);
+        }
+        for task in ["events", "fold", "flush", "check"] {
+            assert!(left_behind(task).await.1.is_none(), "{task}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_lies_elsewhere_is_parked_with_what_lies_there() {
+        let store = Store::memory(Clock::manual(1_760_000_000_000));
+        let (acme, run) = (Tenant::new("acme").unwrap(), store.new_run_id());
+        store.payloads.put(&acme, "_messages/x", b"{not json".to_vec()).await.unwrap();
+        let digest = Digest::of(&[b"{not json"]);
+        let name = Name::new("copy").unwrap();
+        let envelope = Envelope::new(acme.clone(), name, digest.clone(), run);
+        let envelope = Value::of(&envelope).unwrap();
+        let body =
+            format!(r#"{{"envelope":{envelope},"spilled":"_messages/x","digest":"{digest}"}}"#);
+        let letters = DeadLetters::new(store.clone(), "ferrule");
+        letters.handle("ferrule-transform-dead", &body).await.unwrap();
+        let (rows, _) = store.errors(&acme, &ErrorFilter::default(), 10, None).await.unwrap();
+        let kept = store.payloads.get(&acme, rows[0].payload.as_deref().unwrap()).await.unwrap();
+        assert_eq!(kept.unwrap(), b"{not json");
+        assert!(queues(&store).receive("journal").is_some());
     }
 }

@@ -7,7 +7,9 @@ use ferrule_core::{
     RunId, Task, Value,
     definition::{ROOM, piece_seq, same_piece},
 };
-use ferrule_store::{Claimed, Delivery, Due, MAX_DELAY, Member, Terms, envelope_of, fresh};
+use ferrule_store::{
+    Claimed, Closed, Collector, Delivery, Due, MAX_DELAY, Member, Terms, envelope_of, fresh,
+};
 
 use crate::{
     Dispatch,
@@ -23,8 +25,15 @@ const LATE_SIZE: usize = 100;
 /// A member that is longer does not keep its record, and then not its long texts.
 const MEMBER_BYTES: usize = 16 * 1024;
 
-/// Characters that are left of a text that is too long.
+/// Characters that are left of a text that is too long, at first.
 const TEXT_CHARS: usize = 500;
+
+/// Most fields, and people called by name, of a member that is too long.
+const MOST_FIELDS: usize = 40;
+const MOST_MENTIONS: usize = 50;
+
+/// No target has longer ids of people.
+const MENTION_BYTES: usize = 100;
 
 impl Dispatch {
     /// Puts notifications that outlived their use into the recipient's digest. Whoever found that
@@ -67,8 +76,7 @@ impl Dispatch {
         let add = |members: Vec<Member>| {
             let (collector, terms) = (&collector, &terms);
             async move {
-                let tenant = &envelope.tenant;
-                let due = self.store.add_to_digest(tenant, collector, terms, &members).await?;
+                let due = self.store.add_to_digest(envelope, collector, terms, &members).await?;
                 for due in due {
                     self.send_flush(envelope, at, due).await?;
                 }
@@ -85,13 +93,25 @@ impl Dispatch {
         self.store.send("dispatch", &[Message { envelope, task: flush }], delay).await
     }
 
-    /// Closes a digest and sends it, as a run of its own; once, however often it is asked for.
+    /// Closes a digest and sends it, as a run of its own; once, however often it is asked for. Only
+    /// then nobody asks for it any more.
     pub(crate) async fn flush(&self, envelope: &Envelope, flush: &Flush) -> Result<(), Failure> {
         let tenant = &envelope.tenant;
         let collector = Self::collector(envelope, flush.recipient);
-        let closed = self.store.close_digest(tenant, &collector, &flush.digest).await?;
-        let Some(closed) = closed else { return Ok(()) };
-        let members = self.store.digest_members(tenant, &collector, &closed).await?;
+        if let Some(closed) = self.store.close_digest(tenant, &collector, &flush.digest).await? {
+            self.send_closed(envelope, (flush, &collector), &closed).await?;
+        }
+        self.store.digest_is_sent(tenant, &collector, &flush.digest).await
+    }
+
+    async fn send_closed(
+        &self,
+        envelope: &Envelope,
+        (flush, collector): (&Flush, &Collector),
+        closed: &Closed,
+    ) -> Result<(), Failure> {
+        let tenant = &envelope.tenant;
+        let members = self.store.digest_members(tenant, collector, closed).await?;
         let id = Digest::of(&[b"digest", flush.digest.as_bytes()]);
         let delivery = Delivery { integration: envelope.integration.clone(), id: id.clone() };
         let run = self.store.new_run_id();
@@ -159,32 +179,48 @@ fn together(id: String, of: &ferrule_core::Name, members: Vec<Notification>) -> 
 }
 
 /// Returns the notification as it waits for others: a long one without its record, and then with its
-/// texts cut.
+/// texts cut, ever shorter until it fits. Whatever it says, it can be kept.
 pub(crate) fn slim(mut notification: Notification) -> Notification {
     if size_of(&notification) <= MEMBER_BYTES {
         return notification;
     }
     notification.record = Value::Null;
-    if size_of(&notification) <= MEMBER_BYTES {
-        return notification;
-    }
-    notification.title = cut_text(&notification.title);
-    notification.text = notification.text.as_deref().map(cut_text);
-    for Field { value, .. } in &mut notification.fields {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        if text.chars().nth(TEXT_CHARS).is_some() {
-            *value = Value::from(cut_text(&text));
-        }
+    let mut chars = TEXT_CHARS;
+    while size_of(&notification) > MEMBER_BYTES && chars > 0 {
+        notification = shortened(notification, chars);
+        chars /= 2;
     }
     notification
+}
+
+/// Cuts every text to so many characters, and every list to what people read.
+fn shortened(notification: Notification, chars: usize) -> Notification {
+    let cut = |text: &str| cut_text(text, chars);
+    let field = |Field { name, value }: Field| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let is_long = text.chars().nth(chars).is_some();
+        Field { name: cut(&name), value: if is_long { Value::from(cut(&text)) } else { value } }
+    };
+    let mentions = notification.mentions.into_iter().filter(|who| who.len() <= MENTION_BYTES);
+    Notification {
+        kind: cut(&notification.kind),
+        subject: cut(&notification.subject),
+        title: cut(&notification.title),
+        text: notification.text.as_deref().map(cut),
+        thread: notification.thread.as_deref().map(cut),
+        fields: notification.fields.into_iter().take(MOST_FIELDS).map(field).collect(),
+        mentions: mentions.take(MOST_MENTIONS).collect(),
+        digest: Vec::new(),
+        ..notification
+    }
 }
 
 fn size_of(notification: &Notification) -> usize {
     Value::of(notification).map_or(0, |value| value.to_string().len())
 }
 
-fn cut_text(text: &str) -> String {
-    match text.char_indices().nth(TEXT_CHARS) {
+fn cut_text(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
         Some((at, _)) => format!("{}\u{2026}", &text[..at]),
         None => text.to_owned(),
     }

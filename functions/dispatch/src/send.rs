@@ -41,9 +41,11 @@ impl Dispatch {
         });
         let pieces: Vec<Batch> = pieces.collect();
         let seqs = pieces.iter().map(|piece| piece.seq).collect();
+        // What somebody replays stays replayed: it is never too late.
+        let own = Envelope { replayed: envelope.replayed, ..fresh(envelope) };
         let messages = pieces
             .into_iter()
-            .map(|piece| Message { envelope: fresh(envelope), task: Task::Load(piece) });
+            .map(|piece| Message { envelope: own.clone(), task: Task::Load(piece) });
         self.send_to(envelope, at, messages.collect()).await?;
         Ok(seqs)
     }

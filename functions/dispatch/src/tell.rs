@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ferrule_core::{
-    Batch, Counts, Digest, Envelope, Failure, Note, Notification, Record, RunId, Task, Value,
+    Batch, Counts, Digest, Envelope, Failure, Note, Notification, Record, Task, Value,
     definition::{ROOM, Urgency, same_piece},
     duration::Span,
 };
@@ -47,7 +47,7 @@ impl Dispatch {
         role: Role,
     ) -> Result<(), Failure> {
         let plan = self.plan(envelope).await?;
-        let began = began(&envelope.run).unwrap_or_else(|| self.store.clock.now_ms());
+        let began = envelope.run.began_ms().unwrap_or_else(|| self.store.clock.now_ms());
         let written = self.written(envelope, batch, (&plan, role), began).await?;
         let quiet_until = plan.quiet_until(role, envelope.urgency, began);
         let mut counts = batch.counts;
@@ -201,13 +201,6 @@ pub(crate) fn as_record(about: &Record, notification: &Notification) -> Result<R
         Value::of(notification).map_err(|e| Failure::coded("NOTIFICATION", e.to_string()))?;
     let subject = Some(notification.subject.clone()).filter(|subject| !subject.is_empty());
     Ok(Record { line: about.line, key: about.key.clone().or(subject), value, ..Record::default() })
-}
-
-/// Returns when a run began, in milliseconds since 1970: its id says so (UUID version 7).
-fn began(run: &RunId) -> Option<i64> {
-    let id = run.as_str();
-    let is_uuid = id.len() == 32 && id.as_bytes()[12] == b'7';
-    is_uuid.then(|| i64::from_str_radix(id.get(..12)?, 16).ok())?
 }
 
 /// How urgent a digest is: as its most urgent member.

@@ -2,6 +2,7 @@
 
 mod checks;
 mod due;
+mod replays;
 mod silence;
 
 use ferrule_core::{
@@ -43,13 +44,39 @@ impl Schedule {
             error!(code = failure.code(), %failure, "cannot have connections checked");
         }
         self.drain().await;
+        self.flush().await;
         for Scheduled { tenant, integration } in self.store.scheduled().await? {
             let looked_at = Box::pin(self.look_at(&tenant, &integration));
             if let Err(failure) = looked_at.await {
                 error!(%tenant, %integration, code = failure.code(), %failure, "cannot schedule");
             }
         }
+        self.sweep().await;
+        Box::pin(replays::go_on(&self.store)).await;
         Ok(())
+    }
+
+    /// Has digests sent that whoever should have had them sent has not.
+    async fn flush(&self) {
+        match self.store.flush_overdue().await {
+            Ok(0) => {}
+            Ok(digests) => info!(digests, "asked for digests that are overdue"),
+            Err(failure) => {
+                error!(code = failure.code(), %failure, "cannot ask for digests that are overdue");
+            }
+        }
+    }
+
+    /// Ends runs that nothing else ends any more.
+    async fn sweep(&self) {
+        match Box::pin(self.store.sweep_runs()).await {
+            Ok(runs) => {
+                for run in runs {
+                    error!(integration = %run.integration, run = %run.run, "gave up a run that nobody works on");
+                }
+            }
+            Err(failure) => error!(code = failure.code(), %failure, "cannot look for open runs"),
+        }
     }
 
     /// Sends events that whoever wrote them down has not sent.
@@ -68,7 +95,7 @@ impl Schedule {
             error!(%tenant, integration = %name, run = %run.run, "gave up a run without news");
         }
         let Some(stored) = self.store.integration(tenant, name).await? else { return Ok(()) };
-        let (ticked, rev) = self.ticked(tenant, name).await?;
+        let Some((ticked, rev)) = self.ticked(tenant, name).await? else { return Ok(()) };
         let mut next = ticked.clone();
         let now_ms = self.store.clock.now_ms();
         if let Some(Trigger::Schedule(trigger)) = &stored.definition.trigger {
@@ -76,11 +103,17 @@ impl Schedule {
             if let Some(tick_ms) =
                 due::due(trigger, ticked.first_ms, ticked.last_ms, now_ms, &seed)?
             {
-                next.last_ms = tick_ms;
-                if self.put(tenant, name, &next, rev).await? {
-                    self.start(tenant, name).await?;
+                let started = self.start(tenant, name, tick_ms).await;
+                // Noted after the start, or a crash between the two would lose the tick. What is
+                // wrong with the definition is no better in a minute; the rest is tried again.
+                if matches!(
+                    started,
+                    Ok(()) | Err(Failure::Invalid { .. } | Failure::Rejected { .. })
+                ) {
+                    next.last_ms = tick_ms;
+                    self.put(tenant, name, &next, rev).await?;
                 }
-                return Ok(());
+                return started;
             }
         }
         if let Some(expect) = &stored.definition.expect {
@@ -92,9 +125,6 @@ impl Schedule {
                 return self.tell_of_silence(tenant, &stored, (&next, rev), now_ms).await;
             }
         }
-        if next != ticked || rev.is_none() {
-            self.put(tenant, name, &next, rev).await?;
-        }
         Ok(())
     }
 
@@ -103,13 +133,13 @@ impl Schedule {
         &self,
         tenant: &Tenant,
         stored: &Stored<Integration>,
-        (next, rev): (&Ticked, Option<u64>),
+        (next, rev): (&Ticked, u64),
         now_ms: i64,
     ) -> Result<(), Failure> {
         let name = &stored.definition.metadata.name;
         let posted = Posted::one(silence::event(name, next.silence, now_ms));
-        let (row, when) = row(tenant, name, next, rev)?;
-        let writes = vec![Write::Put(Table::State, row, when), post(tenant, &posted)?];
+        let row = row(tenant, name, next)?;
+        let writes = vec![Write::Put(Table::State, row, When::Rev(rev)), post(tenant, &posted)?];
         if self.store.tables.transact(writes).await? {
             warn!(%tenant, integration = %name, "no success for too long");
             self.store.send_posted(tenant, &posted).await?;
@@ -117,8 +147,9 @@ impl Schedule {
         Ok(())
     }
 
-    async fn start(&self, tenant: &Tenant, name: &Name) -> Result<(), Failure> {
-        match self.store.start_run(tenant, name, "schedule", false).await {
+    /// Starts the run of a tick; however often, and by however many at once, it is one run.
+    async fn start(&self, tenant: &Tenant, name: &Name, tick_ms: i64) -> Result<(), Failure> {
+        match self.store.start_tick(tenant, name, tick_ms).await {
             Ok(run) => {
                 info!(%tenant, integration = %name, run = %run.run, "started");
                 Ok(())
@@ -132,38 +163,37 @@ impl Schedule {
         }
     }
 
-    async fn ticked(&self, tenant: &Tenant, name: &Name) -> Result<(Ticked, Option<u64>), Failure> {
-        let row = self.store.tables.get(Table::State, tenant.as_str(), &key(name)).await?;
-        if let Some(row) = row {
-            Ok((row.read()?, Some(row.rev)))
-        } else {
-            let first_ms = self.store.clock.now_ms();
-            Ok((Ticked { first_ms, ..Ticked::default() }, None))
+    /// Returns what is known of a schedule. One that is seen for the first time is written down before
+    /// anything is counted from that moment; `None` when somebody else does so right now.
+    async fn ticked(&self, tenant: &Tenant, name: &Name) -> Result<Option<(Ticked, u64)>, Failure> {
+        let there = self.store.tables.get(Table::State, tenant.as_str(), &key(name)).await?;
+        if let Some(row) = there {
+            return Ok(Some((row.read()?, row.rev)));
         }
+        let ticked = Ticked { first_ms: self.store.clock.now_ms(), ..Ticked::default() };
+        let row = row(tenant, name, &ticked)?;
+        let rev = row.rev;
+        let is_done = self.store.tables.put(Table::State, row, When::Absent).await?.is_done();
+        Ok(is_done.then_some((ticked, rev)))
     }
 
-    /// Writes it down before the start: of two functions at once only one starts the run.
+    /// Writes down what is known; when somebody else has done so meanwhile, theirs stays.
     async fn put(
         &self,
         tenant: &Tenant,
         name: &Name,
         ticked: &Ticked,
-        rev: Option<u64>,
-    ) -> Result<bool, Failure> {
-        let (row, when) = row(tenant, name, ticked, rev)?;
-        Ok(self.store.tables.put(Table::State, row, when).await?.is_done())
+        rev: u64,
+    ) -> Result<(), Failure> {
+        let row = row(tenant, name, ticked)?;
+        self.store.tables.put(Table::State, row, When::Rev(rev)).await.map(drop)
     }
 }
 
-fn row(
-    tenant: &Tenant,
-    name: &Name,
-    ticked: &Ticked,
-    rev: Option<u64>,
-) -> Result<(Item, When), Failure> {
+fn row(tenant: &Tenant, name: &Name, ticked: &Ticked) -> Result<Item, Failure> {
     let mut row = Item::new(tenant.as_str(), key(name), ticked)?;
     row.rev = 1;
-    Ok((row, rev.map_or(When::Absent, When::Rev)))
+    Ok(row)
 }
 
 fn key(name: &Name) -> String {

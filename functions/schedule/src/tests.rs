@@ -4,7 +4,7 @@ use ferrule_core::{
     Message, Task,
     definition::{Connection, Integration},
 };
-use ferrule_store::{Clock, ErrorFilter};
+use ferrule_store::{Clock, ErrorFilter, memory::Fuse};
 
 use super::*;
 
@@ -19,8 +19,14 @@ fn integration(more: &str) -> Integration {
     serde_json::from_str(&text).unwrap()
 }
 
+const DUE: &str = r#""trigger":{"schedule":{"every":"15m"}}"#;
+
 async fn hub(more: &str) -> (Store, Tenant, Schedule) {
-    let store = Store::memory(Clock::manual(1_760_000_000_000));
+    hub_with(more, &Fuse::default()).await
+}
+
+async fn hub_with(more: &str, fuse: &Fuse) -> (Store, Tenant, Schedule) {
+    let store = Store::memory_with(Clock::manual(1_760_000_000_000), fuse);
     let tenant = Tenant::new("acme").unwrap();
     let connection: Connection = serde_json::from_str(CONNECTION).unwrap();
     store.put_connection(&tenant, &connection, When::Always).await.unwrap().unwrap();
@@ -95,4 +101,65 @@ async fn sends_events_that_whoever_wrote_them_down_could_not_send() {
     assert_eq!(events(&store), ["config.changed"]);
     schedule.tick().await.unwrap();
     assert!(events(&store).is_empty(), "once it is sent, the row is gone");
+}
+
+#[tokio::test]
+async fn a_tick_is_not_lost_whenever_the_process_dies() {
+    for calls in 0..40 {
+        let fuse = Fuse::default();
+        let (store, tenant, schedule) = hub_with(DUE, &fuse).await;
+        fuse.light(calls);
+        schedule.tick().await.ok();
+        fuse.mend();
+        store.clock.advance(Duration::from_mins(1));
+        schedule.tick().await.unwrap();
+        assert_eq!(runs(&store, &tenant).await, 1, "after {calls} calls");
+        let ferrule_store::Queues::Memory(queues, _) = &store.queues else {
+            panic!("not in memory")
+        };
+        assert!(queues.receive("records").is_some(), "after {calls} calls");
+    }
+}
+
+#[tokio::test]
+async fn a_tick_whose_run_is_over_is_not_started_again() {
+    let fuse = Fuse::default();
+    let (store, tenant, schedule) = hub_with(DUE, &fuse).await;
+    schedule.tick().await.unwrap();
+    let (all, _) = store.runs(&tenant, None, 10, None).await.unwrap();
+    let (counts, timings) = (ferrule_core::Counts::default(), ferrule_core::Timings::default());
+    let note = ferrule_core::Note::End { batches: 0, counts, timings };
+    store.note(&tenant, &all[0].run, &[note]).await.unwrap().unwrap();
+    // The note of the tick was lost.
+    let name = Name::new("copy").unwrap();
+    let (ticked, rev) = schedule.ticked(&tenant, &name).await.unwrap().unwrap();
+    schedule.put(&tenant, &name, &Ticked { last_ms: 0, ..ticked }, rev).await.unwrap();
+    schedule.tick().await.unwrap();
+    assert_eq!(runs(&store, &tenant).await, 1);
+    assert_ne!(schedule.ticked(&tenant, &name).await.unwrap().unwrap().0.last_ms, 0);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_definition_is_found_once_a_tick_not_once_a_minute() {
+    let (store, tenant, schedule) = hub(DUE).await;
+    let name = Name::new("hub").unwrap();
+    let kind = ferrule_store::DefinitionKind::Connection;
+    assert!(store.delete_definition(&tenant, kind, &name, When::Always).await.unwrap());
+    schedule.tick().await.unwrap();
+    let name = Name::new("copy").unwrap();
+    assert_ne!(schedule.ticked(&tenant, &name).await.unwrap().unwrap().0.last_ms, 0);
+    assert_eq!(runs(&store, &tenant).await, 0);
+}
+
+#[tokio::test]
+async fn ends_runs_that_nobody_works_on() {
+    let (store, tenant, schedule) = hub(r#""retry":{"schedule":["1m"]}"#).await;
+    let name = Name::new("copy").unwrap();
+    let run = store.start_run(&tenant, &name, "api", false).await.unwrap();
+    for hours in [23, 2] {
+        assert!(!store.run(&tenant, &run.run).await.unwrap().unwrap().state.is_over());
+        store.clock.advance(Duration::from_hours(hours));
+        schedule.tick().await.unwrap();
+    }
+    assert!(store.run(&tenant, &run.run).await.unwrap().unwrap().state.is_over());
 }

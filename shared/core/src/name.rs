@@ -99,6 +99,13 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns when the run began, in milliseconds since 1970: the store's ids say so (UUID version
+    /// 7).
+    pub fn began_ms(&self) -> Option<i64> {
+        let is_uuid = self.0.len() == 32 && self.0.as_bytes()[12] == b'7';
+        is_uuid.then(|| i64::from_str_radix(self.0.get(..12)?, 16).ok())?
+    }
 }
 
 impl fmt::Display for RunId {

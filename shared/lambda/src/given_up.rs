@@ -1,7 +1,9 @@
 //! What follows when work has failed for good: whoever stands in is told, and the rest is parked.
 
+use std::ops::Range;
+
 use ferrule_core::{
-    Batch, Counts, Failure, Message, Name, Note, Task, Timings,
+    Batch, Counts, Envelope, Failure, Message, Name, Note, Task, Timings,
     definition::{Integration, same_piece},
 };
 use ferrule_store::{Definitions, Store, is_done, letter};
@@ -31,8 +33,8 @@ pub async fn give_up(
 }
 
 /// Gives those that stand in for a recipient the notifications that it was not told: all of its
-/// batch that are neither told nor in a digest. Does nothing for other work, nor for work that was
-/// replayed: they have been told when it failed first.
+/// batch that are neither told nor in a digest. Does nothing for other work, nor for replayed work
+/// when they have been told as it failed first.
 pub async fn hand_over(
     store: &Store,
     definitions: &Definitions,
@@ -43,7 +45,7 @@ pub async fn hand_over(
     let Some(from) = batch.recipient.and_then(|at| integration.recipient(at)) else {
         return Ok(());
     };
-    if envelope.replayed {
+    if envelope.replayed && was_handed_over(store, message, batch, from.fallback.clone()).await? {
         return Ok(());
     }
     let untold = untold(store, message, batch).await?;
@@ -71,6 +73,24 @@ pub async fn hand_over(
     let (counts, timings) = (Counts::default(), Timings::default());
     let note = Note::Batch { seq, others: idle, counts, timings, failed: None };
     store.send_task("journal", envelope, Task::Note(note)).await
+}
+
+/// Tells whether one that stands in has had its piece of the batch, as it failed first. A batch that
+/// was parked before it was cut into pieces has no such.
+async fn was_handed_over(
+    store: &Store,
+    message: &Message,
+    batch: &Batch,
+    fallback: Range<u16>,
+) -> Result<bool, Failure> {
+    let envelope = Envelope { replayed: false, ..message.envelope.clone() };
+    for at in fallback {
+        let piece = Batch { seq: same_piece(batch.seq, at), ..Batch::default() };
+        if store.batch_claim(&envelope, &piece).await?.1.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn untold(

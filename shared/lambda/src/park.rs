@@ -7,7 +7,6 @@ use ferrule_core::{
     event,
 };
 use ferrule_store::{Affected, ErrorRow, ErrorState, Posted, Store, fresh};
-use serde::Deserialize;
 
 /// Whose error log takes messages that name no tenant.
 const OPERATOR: &str = "operator";
@@ -93,7 +92,8 @@ async fn write_down(
     store.log_errors(&envelope.tenant, &rows).await
 }
 
-/// Parks a text that cannot be read as a message.
+/// Parks a text that cannot be read as a message. When it can be seen whose run waits for it, that run
+/// fails: nobody knows what was in it.
 pub async fn park_text(
     store: &Store,
     stage: &str,
@@ -101,13 +101,16 @@ pub async fn park_text(
     failure: &Failure,
 ) -> Result<(), Failure> {
     let head = Head::of(body);
+    let awaited = head.awaited();
     let tenant = head.tenant.map_or_else(|| Tenant::new(OPERATOR), Ok);
     let tenant = tenant.map_err(|e| Failure::invalid(e.to_string()))?;
     let integration = head.integration.map_or_else(|| Name::new("unknown"), Ok);
     let integration = integration.map_err(|e| Failure::invalid(e.to_string()))?;
     let id = Digest::of(&[stage.as_bytes(), body.as_bytes()]);
     let payload = format!("parked/{stage}/{id}.txt");
-    store.payloads.put(&tenant, &payload, body.as_bytes().to_vec()).await?;
+    // What a pointer points to is forgotten after a while.
+    let text = store.spilled(body).await?.unwrap_or_else(|| body.as_bytes().to_vec());
+    store.payloads.put(&tenant, &payload, text).await?;
     let run = head.run.unwrap_or_else(|| RunId::new(""));
     let envelope = Envelope::new(tenant, integration, Digest::of(&[]), run);
     let (code, now_ms) = (failure.code(), store.clock.now_ms());
@@ -119,25 +122,48 @@ pub async fn park_text(
         state: ErrorState::Parked,
         ..ErrorRow::of(&envelope, stage, code, failure.to_string(), now_ms)
     };
-    write_down(store, &envelope, vec![row]).await
+    write_down(store, &envelope, vec![row]).await?;
+    if !awaited {
+        return Ok(());
+    }
+    let note = Note::Failed { code: code.to_owned(), message: failure.to_string() };
+    store.send_task("journal", &envelope, Task::Note(note)).await
 }
 
-/// Whatever of an envelope can still be read.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// Tasks that the run in the envelope waits for.
+const AWAITED: [&str; 4] = ["extract", "transform", "load", "note"];
+
+/// Whatever of a message can still be read.
+#[derive(Default)]
 struct Head {
     tenant: Option<Tenant>,
     integration: Option<Name>,
     run: Option<RunId>,
+    task: Option<String>,
+    is_pointer: bool,
 }
 
 impl Head {
     fn of(body: &str) -> Self {
-        #[derive(Deserialize)]
-        struct Outer {
-            envelope: Head,
+        let Ok(body) = ferrule_core::json::parse(body.as_bytes()) else { return Self::default() };
+        let text = |at: &Value, key: &str| at.get(key).and_then(Value::as_str).map(str::to_owned);
+        let envelope = body.get("envelope").unwrap_or(&Value::Null);
+        Self {
+            tenant: text(envelope, "tenant").and_then(|text| Tenant::new(text).ok()),
+            integration: text(envelope, "integration").and_then(|text| Name::new(text).ok()),
+            run: text(envelope, "run").map(RunId::new),
+            task: text(&body, "task"),
+            is_pointer: body.get("spilled").is_some(),
         }
-        serde_json::from_str::<Outer>(body).map(|outer| outer.envelope).unwrap_or_default()
+    }
+
+    /// Tells whether a run cannot end without it. Only batches are so large that a pointer stands for
+    /// them; those of events and digests are under no run that could be kept open.
+    fn awaited(&self) -> bool {
+        let is_of_run = self.run.as_ref().is_some_and(|run| run.began_ms().is_some());
+        let task = self.task.as_deref();
+        let is_awaited = task.map_or(self.is_pointer, |task| AWAITED.contains(&task));
+        is_of_run && self.tenant.is_some() && is_awaited
     }
 }
 

@@ -79,19 +79,20 @@ pub fn is_done(one: char) -> bool {
     !matches!(one, letter::OPEN | letter::TRIED)
 }
 
-/// What somebody asked for again has a row of its own: it is part of a batch.
+/// What somebody asked for again has a row of its own: it may be part of a batch.
 fn claim_key(envelope: &Envelope, batch: &Batch, digest: &str) -> String {
-    let (run, seq) = (&envelope.run, batch.seq);
-    if envelope.replayed {
-        format!("batch#{run}#{seq}#{digest}")
-    } else {
-        format!("batch#{run}#{seq}")
-    }
+    let first = first_key(envelope, batch);
+    if envelope.replayed { format!("{first}#{digest}") } else { first }
+}
+
+fn first_key(envelope: &Envelope, batch: &Batch) -> String {
+    format!("batch#{}#{}", envelope.run, batch.seq)
 }
 
 impl Store {
     /// Returns what is known of a batch, with the row's revision. Of a batch with the same number and
-    /// other records nothing is known.
+    /// other records nothing is known. Of one that is asked for again, what was known of the same
+    /// records before.
     pub async fn batch_claim(
         &self,
         envelope: &Envelope,
@@ -100,10 +101,31 @@ impl Store {
         let digest = batch.digest().to_string();
         let sk = claim_key(envelope, batch, &digest);
         let row = self.tables.get(Table::State, envelope.tenant.as_str(), &sk).await?;
-        let there: Option<BatchClaim> = row.as_ref().map(Item::read).transpose()?;
+        let there = match &row {
+            Some(row) => Some(row.read::<BatchClaim>()?),
+            None if envelope.replayed => self.first_claim(envelope, batch).await?,
+            None => None,
+        };
         let claim = there.filter(|claim| claim.digest == digest);
         let claim = claim.unwrap_or_else(|| BatchClaim { digest, ..BatchClaim::default() });
         Ok((claim, row.map(|row| row.rev)))
+    }
+
+    /// Returns what became of a batch before anybody asked for it again. What was refused then is not
+    /// finished: it may be taken now.
+    async fn first_claim(
+        &self,
+        envelope: &Envelope,
+        batch: &Batch,
+    ) -> Result<Option<BatchClaim>, Failure> {
+        let key = first_key(envelope, batch);
+        let row = self.tables.get(Table::State, envelope.tenant.as_str(), &key).await?;
+        let there: Option<BatchClaim> = row.as_ref().map(Item::read).transpose()?;
+        Ok(there.map(|first| BatchClaim {
+            finished: first.finished && !first.done.contains(letter::REFUSED),
+            held_until: 0,
+            ..first
+        }))
     }
 
     /// Writes it down; `false` when somebody else did meanwhile.

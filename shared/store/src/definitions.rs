@@ -11,6 +11,9 @@ use crate::{Item, Query, Store, Table, When, Write, listeners::listens};
 /// Partition of the pointers that `schedule` reads.
 const SCHEDULES: &str = "schedules";
 
+/// Partition of the tenants that have, or had, an integration.
+const TENANTS: &str = "#tenants";
+
 /// Partition of the connectors that are deployed.
 const CONNECTORS: &str = "connectors";
 
@@ -111,6 +114,8 @@ impl Store {
         let name = &integration.metadata.name;
         let old = Item::new(tenant.as_str(), format!("definition#{hash}"), integration)?;
         self.tables.put(Table::Registry, old, When::Always).await?;
+        let known = Item::new(TENANTS, tenant.as_str(), tenant)?;
+        self.tables.put(Table::Registry, known, When::Always).await?;
         let kind = DefinitionKind::Integration;
         let listens = Some(listens(integration));
         let written =
@@ -189,6 +194,11 @@ impl Store {
     /// Returns every integration with a schedule, over all tenants.
     pub async fn scheduled(&self) -> Result<Vec<Scheduled>, Failure> {
         self.all_rows(Table::Registry, SCHEDULES, "").await?.iter().map(Item::read).collect()
+    }
+
+    /// Returns every tenant that has, or had, an integration.
+    pub(crate) async fn tenants(&self) -> Result<Vec<Tenant>, Failure> {
+        self.all_rows(Table::Registry, TENANTS, "").await?.iter().map(Item::read).collect()
     }
 
     /// Stores the schemas of a deployed connector (`functions/<name>/schema.json`).

@@ -8,7 +8,7 @@ use ferrule_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Store, Table, When, Write, envelope_of, runs::run_row};
+use crate::{Item, Store, Table, When, Write, envelope_of, runs::run_row, sweep::is_given_up};
 
 /// One attempt of a sender to tell us something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +151,8 @@ impl Store {
                 } else {
                     run.run = earlier;
                 }
-                run.state.is_over()
+                // One that was given up has sent nothing, as far as anybody knows: it goes on.
+                run.state.is_over() && !is_given_up(&run)
             }
         };
         Ok(Claimed { run, is_sent })

@@ -3,17 +3,18 @@
 //! For each recipient one row says which digest is open and who is in it; every notification that
 //! waits has a row of its own. Both are written in one transaction, so a digest never loses its last
 //! member, and a member that comes again meets its own row. A digest is closed by moving its list to
-//! a row that never changes.
+//! a row that never changes. From its opening until it is sent it has a row among those that wait
+//! (`overdue`), written in the same transaction: whoever should have had it flushed may die.
 
 use std::{collections::HashSet, time::Duration};
 
-use ferrule_core::{Digest, Failure, Name, Notification, Tenant};
+use ferrule_core::{Digest, Envelope, Failure, Name, Notification, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::{Item, Store, Table, When, Write, mark};
 
 /// What is known of digests is kept this long.
-const KEEP_SECS: i64 = 14 * 86_400;
+pub(crate) const KEEP_SECS: i64 = 14 * 86_400;
 
 /// Times a compare-and-swap is tried before the work is given back.
 const TRIES: usize = 30;
@@ -125,8 +126,10 @@ struct Step {
     closed: Vec<(String, Closed)>,
     /// The digest that takes the members, and when it is due.
     taker: Due,
-    /// The taker is new or full.
-    is_news: bool,
+    /// The taker is new.
+    is_new: bool,
+    /// The taker is full.
+    is_full: bool,
 }
 
 impl Lane {
@@ -156,16 +159,17 @@ impl Lane {
         } else {
             self.open = Some(open);
         }
-        (Step { lane: self, closed, taker, is_news: is_new || is_full }, count)
+        (Step { lane: self, closed, taker, is_new, is_full }, count)
     }
 }
 
 impl Store {
     /// Adds notifications to the digests of a recipient, each once however often it comes. Returns
     /// the digests to flush, and when: the caller sends for it, again when this is repeated.
+    /// `envelope` is under whose name they are flushed.
     pub async fn add_to_digest(
         &self,
-        tenant: &Tenant,
+        envelope: &Envelope,
         collector: &Collector,
         terms: &Terms,
         members: &[Member],
@@ -181,16 +185,16 @@ impl Store {
                 due.dedup_by(|one, other| one.digest == other.digest);
                 return Ok(due);
             }
-            let (step, writes, count) = self.step(tenant, collector, terms, &rest).await?;
+            let (step, writes, count) = self.step(envelope, collector, terms, &rest).await?;
             if self.tables.transact(writes).await? {
                 rest.drain(..count);
                 let earlier = step.closed.iter().filter(|(digest, _)| *digest != step.taker.digest);
                 due.extend(
                     earlier.map(|(digest, list)| Due { digest: digest.clone(), at: list.due_at }),
                 );
-                due.extend(step.is_news.then_some(step.taker));
+                due.extend((step.is_new || step.is_full).then_some(step.taker));
             } else {
-                let there = self.waiting(tenant, collector, &rest).await?;
+                let there = self.waiting(&envelope.tenant, collector, &rest).await?;
                 rest.retain(|member| !there.iter().any(|(id, _)| *id == member.id));
                 due.extend(there.into_iter().map(|(_, due)| due));
             }
@@ -200,11 +204,12 @@ impl Store {
 
     async fn step(
         &self,
-        tenant: &Tenant,
+        envelope: &Envelope,
         collector: &Collector,
         terms: &Terms,
         members: &[&Member],
     ) -> Result<(Step, Vec<Write>, usize), Failure> {
+        let tenant = &envelope.tenant;
         let key = collector.lane(&terms.lane);
         let row = self.tables.get(Table::State, tenant.as_str(), &key).await?;
         let lane: Lane = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
@@ -214,6 +219,9 @@ impl Store {
         for (digest, list) in &step.closed {
             let item = self.kept(tenant, collector.digest(digest), list)?;
             writes.push(Write::Put(Table::State, item, When::Absent));
+        }
+        if step.is_new {
+            writes.push(self.waits(envelope, collector, &step.taker)?);
         }
         for member in &members[..count] {
             let Due { digest, at: due_at } = step.taker.clone();

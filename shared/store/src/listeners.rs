@@ -6,14 +6,15 @@ use std::{
 };
 
 use ferrule_core::{
-    Digest, Failure, Name, Tenant, Value,
+    Digest, Envelope, Failure, Name, RunId, Tenant, Value,
     definition::{Integration, Trigger, Urgency},
     event::{CONFIG_CHANGED, HUB_EVENTS},
     pattern::{Index, Patterns},
 };
 use serde::{Deserialize, Serialize};
+use tracing::error;
 
-use crate::{Item, Store, Table, When, Write};
+use crate::{ErrorRow, Item, Store, Table, When, Write};
 
 /// Sort key of the row.
 const LISTENERS: &str = "listeners";
@@ -98,11 +99,14 @@ impl Listeners {
         }
         let mut listeners = Vec::new();
         for (name, hash) in row.read::<Row>()?.integrations {
-            let integration = self.store.integration_by_hash(tenant, &hash).await?;
-            let integration = integration.ok_or_else(|| {
-                Failure::coded("DEFINITION", format!("definition {hash} of {name} is not there"))
-            })?;
-            listeners.push(Listener::new(name, hash, integration));
+            match self.listener(tenant, &name, &hash).await {
+                Ok(listener) => listeners.push(listener),
+                // Its neighbours hear all the same.
+                Err(failure @ Failure::Invalid { .. }) => {
+                    self.report(tenant, (&name, &hash), &failure).await?;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         let all = Arc::new(Audience::new(listeners)?);
         let mut compiled = self.compiled();
@@ -111,6 +115,42 @@ impl Listeners {
         }
         compiled.insert(tenant.clone(), (row.rev, Arc::clone(&all)));
         Ok(all)
+    }
+
+    async fn listener(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        hash: &Digest,
+    ) -> Result<Listener, Failure> {
+        let integration = self.store.integration_by_hash(tenant, hash).await?;
+        let wrong = |why: String| Failure::coded("DEFINITION", format!("{name}: {why}"));
+        let integration = integration.ok_or_else(|| wrong(format!("no definition {hash}")))?;
+        let listener = Listener::new(name.clone(), hash.clone(), integration);
+        listener.patterns().map_err(wrong)?;
+        Ok(listener)
+    }
+
+    /// Writes into the error log that an integration hears nothing; it is one row however often that
+    /// is found.
+    async fn report(
+        &self,
+        tenant: &Tenant,
+        (name, hash): (&Name, &Digest),
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        let code = failure.code();
+        error!(%tenant, integration = %name, code, %failure, "an integration hears no events");
+        let envelope =
+            Envelope::new(tenant.clone(), name.clone(), hash.clone(), RunId::new(LISTENERS));
+        let id =
+            Digest::of(&[LISTENERS.as_bytes(), name.as_str().as_bytes(), hash.as_str().as_bytes()]);
+        let message = format!("the integration hears no events: {failure}");
+        let row = ErrorRow {
+            id: id.to_string(),
+            ..ErrorRow::of(&envelope, "dispatch", code, message, self.store.clock.now_ms())
+        };
+        self.store.log_errors(tenant, &[row]).await
     }
 
     fn compiled(&self) -> std::sync::MutexGuard<'_, Compiled> {

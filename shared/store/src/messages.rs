@@ -10,6 +10,11 @@ use crate::{Outgoing, Payloads, Store};
 /// Beyond this, the text goes to the payload bucket and the queue gets a pointer.
 const SPILL_BYTES: usize = 900 * 1024;
 
+/// Begins the key of such a text. The bucket forgets all of these some time after the longest that a
+/// queue keeps a message (infra/template.yaml); a message that is sent again is spilled again, and what
+/// is parked has a payload of its own.
+pub(crate) const PASSING: &str = "_messages/";
+
 /// What follows the name of a function in the name of its queue for urgent messages.
 pub const URGENT: &str = "-urgent";
 
@@ -58,15 +63,9 @@ impl Store {
 
     /// Reads a message off a queue, fetching its text from the payload bucket if need be.
     pub async fn read_message(&self, text: &str) -> Result<Message, Failure> {
-        if !text.contains("\"spilled\"") {
-            return Message::decode(text);
-        }
-        let Ok(pointer) = serde_json::from_str::<Pointer>(text) else {
-            return Message::decode(text);
-        };
-        let tenant = &pointer.envelope.tenant;
+        let Some(pointer) = pointer(text) else { return Message::decode(text) };
         let lost = |why: &str| Failure::coded("PAYLOAD", format!("{}: {why}", pointer.spilled));
-        let bytes = self.payloads.get(tenant, &pointer.spilled).await?;
+        let bytes = self.payloads.get(&pointer.envelope.tenant, &pointer.spilled).await?;
         let bytes = bytes.ok_or_else(|| lost("the payload is not there"))?;
         if Digest::of(&[&bytes]) != pointer.digest {
             return Err(lost("the payload was changed"));
@@ -77,14 +76,17 @@ impl Store {
         Ok(message)
     }
 
+    /// Returns what a message points to, whatever that is; `None` when it does not, or to nothing.
+    pub async fn spilled(&self, text: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(pointer) = pointer(text) else { return Ok(None) };
+        self.payloads.get(&pointer.envelope.tenant, &pointer.spilled).await
+    }
+
     /// Forgets the payload of a message that has been dealt with. Only memory needs this: in AWS the
     /// bucket forgets by itself.
     pub fn forget_message(&self, text: &str) {
         let Payloads::Memory(payloads) = &self.payloads else { return };
-        if !text.contains("\"spilled\"") {
-            return;
-        }
-        if let Ok(pointer) = serde_json::from_str::<Pointer>(text) {
+        if let Some(pointer) = pointer(text) {
             payloads.remove(&pointer.envelope.tenant, &pointer.spilled);
         }
     }
@@ -95,11 +97,15 @@ impl Store {
             return Ok(text);
         }
         let digest = Digest::of(&[text.as_bytes()]);
-        let spilled = format!("messages/{}/{digest}", message.envelope.run);
+        let spilled = format!("{PASSING}{}/{digest}", message.envelope.run);
         self.payloads.put(&message.envelope.tenant, &spilled, text.into_bytes()).await?;
         let pointer = Pointer { envelope: message.envelope.clone(), spilled, digest };
         serde_json::to_string(&pointer).map_err(|e| Failure::coded("ENVELOPE", e.to_string()))
     }
+}
+
+fn pointer(text: &str) -> Option<Pointer> {
+    text.contains("\"spilled\"").then(|| serde_json::from_str(text).ok())?
 }
 
 /// Returns the envelope as a new task starts with it: no failures, no waiting.

@@ -1,18 +1,32 @@
-//! The same thing is told once in a while: a row for each thing, with whose it is.
+//! The same thing is told once in a while: a row for each thing says until when, and a row for each
+//! that asked says what was decided. Whoever asks again hears the same, whoever has the thing by then.
 
 use std::time::Duration;
 
 use ferrule_core::{Digest, Failure, Name, Tenant};
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Store, Table, When, Written};
+use crate::{Item, Store, Table, When, Write};
 
+/// What was decided is kept this long: as long as runs are recognised.
+const KEEP_SECS: i64 = 14 * 86_400;
+
+/// Times a decision is tried when others ask for the same thing at once.
+const TRIES: usize = 20;
+
+/// The row of a thing.
 #[derive(Serialize, Deserialize)]
 struct Told {
-    /// Who told it: a repeat of the same work meets its own row.
+    /// Who told it: makes the rows of two different.
     owner: String,
     /// Milliseconds since 1970.
     until: i64,
+}
+
+/// The row of one who asked.
+#[derive(Serialize, Deserialize)]
+struct Decided {
+    tells: bool,
 }
 
 impl Store {
@@ -26,27 +40,35 @@ impl Store {
         owner: &str,
         span: Duration,
     ) -> Result<bool, Failure> {
-        let now = self.clock.now_ms();
         let span_ms = i64::try_from(self.scaled(span).as_millis()).unwrap_or(i64::MAX / 2);
-        let told = Told { owner: owner.to_owned(), until: now.saturating_add(span_ms) };
-        let sk = format!("once#{integration}#{thing}");
-        let mut row = Item::new(tenant.as_str(), sk, &told)?.with_expiry(told.until / 1000 + 1);
-        row.rev = 1;
-        let mut when = When::Absent;
-        loop {
-            let there = match self.tables.put(Table::State, row.clone(), when).await? {
-                Written::Done | Written::Conflict(None) => return Ok(true),
-                Written::Conflict(Some(there)) => there,
-            };
-            let Told { owner: first, until } = there.read()?;
-            if first == owner {
-                return Ok(true);
+        let of_thing = format!("once#{integration}#{thing}");
+        let keys = [of_thing, format!("once-of#{integration}#{owner}#{thing}")];
+        for _ in 0..TRIES {
+            let rows = self.tables.get_many(Table::State, tenant.as_str(), &keys).await?;
+            let row = |key: &String| rows.iter().find(|row| row.sk == *key);
+            if let Some(decided) = row(&keys[1]) {
+                return Ok(decided.read::<Decided>()?.tells);
             }
-            if until > now || when == When::Rev(there.rev) {
-                return Ok(false);
+            let now = self.clock.now_ms();
+            let there = row(&keys[0]);
+            let told: Option<Told> = there.map(Item::read).transpose()?;
+            let tells = told.is_none_or(|told| told.until <= now);
+            let decided = Item::new(tenant.as_str(), &keys[1], &Decided { tells })?
+                .with_expiry(self.clock.now_secs() + KEEP_SECS);
+            let mut writes = vec![Write::Put(Table::State, decided, When::Absent)];
+            if tells {
+                let told = Told { owner: owner.to_owned(), until: now.saturating_add(span_ms) };
+                let mut row =
+                    Item::new(tenant.as_str(), &keys[0], &told)?.with_expiry(told.until / 1000 + 1);
+                row.rev = 1;
+                let when = there.map_or(When::Absent, |row| When::Rev(row.rev));
+                writes.push(Write::Put(Table::State, row, when));
             }
-            when = When::Rev(there.rev);
+            if self.tables.transact(writes).await? {
+                return Ok(tells);
+            }
         }
+        Err(Failure::unavailable("state", "many tell the same thing at once"))
     }
 }
 
@@ -70,5 +92,8 @@ mod tests {
         store.clock.advance(Duration::from_mins(1));
         assert!(ask("disk full", "r3").await);
         assert!(!ask("disk full", "r4").await);
+        assert!(ask("disk full", "r1").await, "what was decided stands, whoever has it now");
+        store.clock.advance(Duration::from_mins(1));
+        assert!(!ask("disk full", "r2").await, "nobody is told later what was held back");
     }
 }

@@ -1,9 +1,8 @@
 //! Runs: how one starts, how its batches are accounted for, how it ends.
 //!
-//! One run of an integration at a time: a lease with a fencing token and an expiry. The cursor
-//! moves in the same transaction that closes the run and gives the lease back.
-
-use std::time::Duration;
+//! One run of an integration at a time (`lease`). The cursor moves in the same transaction that
+//! closes the run and gives the lease back. Runs that events bring have no lease; what keeps one
+//! from ending by itself is in `sweep`.
 
 use ferrule_core::{
     Checkpoint, CursorState, Digest, Envelope, Failure, Name, Note, Page, Run, RunId, RunState,
@@ -12,10 +11,11 @@ use ferrule_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Query, Start, Store, Table, When, Write, Written, failed};
-
-/// A run without news for this long has lost its lease.
-const LEASE: Duration = Duration::from_hours(2);
+use crate::{
+    Item, Query, Start, Store, Stored, Table, When, Write, failed,
+    lease::{Lease, lease_key},
+    sweep::is_given_up,
+};
 
 /// Run bookkeeping is kept this long.
 const KEEP_SECS: i64 = 14 * 86_400;
@@ -43,13 +43,6 @@ pub enum NotStarted {
     Failed(#[from] Failure),
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Lease {
-    run: Option<RunId>,
-    token: u64,
-    until_ms: i64,
-}
-
 /// Where an integration stands after its last confirmed run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Standing {
@@ -61,16 +54,19 @@ pub struct Standing {
     pub success_ms: i64,
 }
 
-fn lease_key(integration: &Name) -> String {
-    format!("lease#{integration}")
-}
-
 fn standing_key(integration: &Name) -> String {
     format!("cursor#{integration}")
 }
 
 fn checkpoint_key(run: &RunId) -> String {
     format!("run#{run}")
+}
+
+/// How a run begins.
+struct Begun<'a> {
+    id: RunId,
+    trigger: &'a str,
+    full: bool,
 }
 
 impl Store {
@@ -82,24 +78,56 @@ impl Store {
         trigger: &str,
         full: bool,
     ) -> Result<Run, NotStarted> {
-        let stored = self.integration(tenant, name).await?;
-        let stored = stored.ok_or_else(|| NotStarted::Unknown(name.clone()))?;
-        let Some(source) = &stored.definition.source else {
-            return Err(NotStarted::NoSource(name.clone()));
-        };
-        let connector = self.connector_of(tenant, source).await?;
-        let run = self.open_run(tenant, &stored.definition, &stored.hash, trigger, full).await?;
-        let envelope = envelope_of(tenant, &run);
-        let page = Page { full, ..Page::default() };
-        if let Err(failure) =
-            self.send_task(connector.as_str(), &envelope, Task::Extract(page)).await
-        {
+        let (stored, connector) = self.startable(tenant, name).await?;
+        let begun = Begun { id: self.new_run_id(), trigger, full };
+        let run = self.open_run(tenant, &stored, begun).await?;
+        if let Err(failure) = self.ask_first(tenant, &connector, &run).await {
             // Nobody will work on it: give the lease back now, not when it runs out.
             let (code, message) = (failure.code().to_owned(), failure.to_string());
             self.note(tenant, &run.run, &[Note::Failed { code, message }]).await?;
             return Err(failure.into());
         }
         Ok(run)
+    }
+
+    /// Starts the run of a tick of the integration's schedule: one run, however often it is asked
+    /// for. Its id is derived from the tick, so whoever died half-way is gone on from.
+    pub async fn start_tick(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        tick_ms: i64,
+    ) -> Result<Run, NotStarted> {
+        let id = tick_run(tenant, name, tick_ms);
+        let there = self.run(tenant, &id).await?;
+        if let Some(there) = there.as_ref().filter(|run| run.state.is_over()) {
+            return Ok(there.clone());
+        }
+        let (stored, connector) = self.startable(tenant, name).await?;
+        let run = if let Some(there) = there {
+            there
+        } else {
+            let begun = Begun { id, trigger: "schedule", full: false };
+            self.open_run(tenant, &stored, begun).await?
+        };
+        // A first page that is asked for twice is recognised by the run's checkpoint.
+        self.ask_first(tenant, &connector, &run).await?;
+        Ok(run)
+    }
+
+    /// Returns an integration that has a source, and the connector that reads it.
+    async fn startable(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+    ) -> Result<(Stored<Integration>, Name), NotStarted> {
+        let stored = self.integration(tenant, name).await?;
+        let stored = stored.ok_or_else(|| NotStarted::Unknown(name.clone()))?;
+        let Some(source) = &stored.definition.source else {
+            return Err(NotStarted::NoSource(name.clone()));
+        };
+        let connector = self.connector_of(tenant, source).await?;
+        Ok((stored, connector))
     }
 
     async fn connector_of(&self, tenant: &Tenant, source: &Source) -> Result<Name, Failure> {
@@ -110,59 +138,29 @@ impl Store {
         Ok(connection.definition.connector)
     }
 
+    async fn ask_first(&self, tenant: &Tenant, connector: &Name, run: &Run) -> Result<(), Failure> {
+        let page = Page { full: run.full, ..Page::default() };
+        let envelope = envelope_of(tenant, run);
+        self.send_task(connector.as_str(), &envelope, Task::Extract(page)).await
+    }
+
     async fn open_run(
         &self,
         tenant: &Tenant,
-        integration: &Integration,
-        hash: &Digest,
-        trigger: &str,
-        full: bool,
+        stored: &Stored<Integration>,
+        Begun { id, trigger, full }: Begun<'_>,
     ) -> Result<Run, NotStarted> {
-        let name = &integration.metadata.name;
-        let id = RunId::new(uuid::Uuid::now_v7().simple().to_string());
+        let name = &stored.definition.metadata.name;
         let token = self.take_lease(tenant, name, &id).await?;
         let standing = self.standing(tenant, name).await?;
         let run = Run {
             full,
             token,
             cursor_before: standing.cursor.and_then(|c| c.high).map(|high| high.to_string()),
-            ..Run::new(id, name.clone(), hash.clone(), trigger, self.clock.now_ms())
+            ..Run::new(id, name.clone(), stored.hash.clone(), trigger, self.clock.now_ms())
         };
         self.tables.put(Table::SyncLog, run_row(tenant, &run)?, When::Absent).await?;
         Ok(run)
-    }
-
-    async fn take_lease(
-        &self,
-        tenant: &Tenant,
-        name: &Name,
-        run: &RunId,
-    ) -> Result<u64, NotStarted> {
-        let key = lease_key(name);
-        let there = self.tables.get(Table::State, tenant.as_str(), &key).await?;
-        let held: Option<Lease> = there.as_ref().map(Item::read).transpose()?;
-        let now = self.clock.now_ms();
-        if let Some(Lease { run: Some(holder), until_ms, .. }) = &held
-            && *until_ms > now
-        {
-            return Err(NotStarted::Running(holder.clone()));
-        }
-        let token = held.map_or(1, |lease| lease.token + 1);
-        let lease = Lease { run: Some(run.clone()), token, until_ms: now + self.lease_ms() };
-        let row = Item::new(tenant.as_str(), &key, &lease)?;
-        let when = there.map_or(When::Absent, |row| When::Rev(row.rev));
-        match self.tables.put(Table::State, row, when).await? {
-            Written::Done => Ok(token),
-            Written::Conflict(Some(row)) => match row.read::<Lease>()?.run {
-                Some(holder) => Err(NotStarted::Running(holder)),
-                None => Err(Failure::unavailable("lease", "taken and given back meanwhile").into()),
-            },
-            Written::Conflict(None) => Err(Failure::unavailable("lease", "it vanished").into()),
-        }
-    }
-
-    fn lease_ms(&self) -> i64 {
-        i64::try_from(self.scaled(LEASE).as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Returns where an integration stands.
@@ -228,7 +226,8 @@ impl Store {
 
     /// Notes what became of work; closes the run when everything is accounted for.
     ///
-    /// Notes may come twice and in any order. Returns the run when this call closed it.
+    /// Notes may come twice and in any order. Returns the run when this call closed it. A run that
+    /// was given up for want of news is what its news says, should all of it come after all.
     pub async fn note(
         &self,
         tenant: &Tenant,
@@ -241,13 +240,14 @@ impl Store {
                 return Err(Failure::coded("RUN", format!("run {run} is not in the sync log")));
             };
             let before: Run = row.read()?;
-            let mut after = before.clone();
-            apply(&mut after, notes);
+            let mut after = noted(&before, notes);
             if after == before {
                 return Ok(None);
             }
-            let closes = !before.state.is_over()
-                && (after.state == RunState::Failed || after.progress.is_complete());
+            let was_open =
+                !before.state.is_over() || (is_given_up(&before) && !is_given_up(&after));
+            let closes =
+                was_open && (after.state == RunState::Failed || after.progress.is_complete());
             let done = if closes {
                 self.close(tenant, &mut after, row.rev).await?
             } else {
@@ -318,52 +318,16 @@ impl Store {
         writes.extend(failed::write(tenant, run)?);
         self.tables.transact(writes).await
     }
+}
 
-    /// Holds the lease on while news comes in; at most one write a quarter of its length.
-    async fn renew(&self, tenant: &Tenant, run: &Run) -> Result<(), Failure> {
-        if run.state.is_over() {
-            return Ok(());
-        }
-        let key = lease_key(&run.integration);
-        let Some(row) = self.tables.get(Table::State, tenant.as_str(), &key).await? else {
-            return Ok(());
-        };
-        let lease: Lease = row.read()?;
-        let until_ms = self.clock.now_ms() + self.lease_ms();
-        let is_ours = lease.run.as_ref() == Some(&run.run);
-        if !is_ours || until_ms - lease.until_ms < self.lease_ms() / 4 {
-            return Ok(());
-        }
-        let row_after = Item::new(tenant.as_str(), &key, &Lease { until_ms, ..lease })?;
-        self.tables.put(Table::State, row_after, When::Rev(row.rev)).await.map(drop)
-    }
-
-    async fn free(&self, tenant: &Tenant, name: &Name) -> Result<(), Failure> {
-        let key = lease_key(name);
-        let Some(row) = self.tables.get(Table::State, tenant.as_str(), &key).await? else {
-            return Ok(());
-        };
-        let free = Lease { run: None, ..row.read()? };
-        let row_after = Item::new(tenant.as_str(), &key, &free)?;
-        self.tables.put(Table::State, row_after, When::Rev(row.rev)).await.map(drop)
-    }
-
-    /// Fails the run that holds the lease of `name` beyond its time; `None` when there is none.
-    pub async fn reap(&self, tenant: &Tenant, name: &Name) -> Result<Option<Run>, Failure> {
-        let row = self.tables.get(Table::State, tenant.as_str(), &lease_key(name)).await?;
-        let lease: Option<Lease> = row.as_ref().map(Item::read).transpose()?;
-        match lease {
-            Some(Lease { run: Some(run), until_ms, .. }) if until_ms <= self.clock.now_ms() => {
-                if self.run(tenant, &run).await?.is_none() {
-                    // Whoever took it died before the run was written down: it is free again.
-                    return self.free(tenant, name).await.map(|()| None);
-                }
-                let message = "no news within the lease: the run is given up".to_owned();
-                self.note(tenant, &run, &[Note::Failed { code: "STALLED".into(), message }]).await
-            }
-            _ => Ok(None),
-        }
-    }
+/// Names the run of a tick: by the same id at every attempt, which sorts by the tick.
+fn tick_run(tenant: &Tenant, name: &Name, tick_ms: i64) -> RunId {
+    let tick = tick_ms.to_string();
+    let parts = [b"tick", tenant.as_str().as_bytes(), name.as_str().as_bytes(), tick.as_bytes()];
+    let hash = Digest::of(&parts);
+    // A UUID of version 7: the time, and in place of chance what is hashed.
+    let hash = hash.as_str();
+    RunId::new(format!("{:012x}7{}8{}", tick_ms.max(0), &hash[..3], &hash[3..18]))
 }
 
 /// Returns the envelope under which the tasks of a run travel.
@@ -382,6 +346,19 @@ pub(crate) fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
         .with_alt(format!("{}#{}", run.integration, run.run));
     row.rev = 1;
     Ok(row)
+}
+
+/// Returns the run with these notes. One that was given up and has not all of its news yet stays so.
+fn noted(before: &Run, notes: &[Note]) -> Run {
+    let mut after = before.clone();
+    if is_given_up(before) {
+        (after.state, after.reason) = (RunState::Running, None);
+    }
+    apply(&mut after, notes);
+    if is_given_up(before) && !after.state.is_over() && !after.progress.is_complete() {
+        (after.state, after.reason) = (before.state, before.reason.clone());
+    }
+    after
 }
 
 fn apply(run: &mut Run, notes: &[Note]) {

@@ -140,3 +140,41 @@ async fn many_at_once_lose_no_member_and_share_their_writes() {
     assert_eq!((titles.len(), titles.iter().collect::<BTreeSet<_>>().len()), (200, 200));
     assert_eq!(hub.told["chat"].iter().filter(|one| one.digest.len() == 100).count(), 2);
 }
+
+/// Deals with a change whose process dies after so many calls, and which never comes again; then with
+/// another one of the same window.
+async fn opened_and_lost(calls: u32) -> Hub {
+    let fuse = Fuse::default();
+    let mut hub = hub_with(&[("watch", BATCHED)], &fuse).await;
+    hub.happens(change("lost", "app.lost")).await;
+    fuse.light(calls);
+    hub.work_until_dead().await;
+    fuse.mend();
+    hub.reborn();
+    while let Some(message) = hub.queues().receive("dispatch") {
+        hub.queues().delete("dispatch", message.id);
+    }
+    hub.happens(change("kept", "app.kept")).await;
+    hub.settle().await;
+    for _ in 0..4 {
+        hub.store.clock.advance(Duration::from_mins(1));
+        hub.settle().await;
+        hub.store.flush_overdue().await.unwrap();
+    }
+    hub.settle().await;
+    hub
+}
+
+#[tokio::test]
+async fn a_window_is_sent_though_nobody_could_ask_for_it() {
+    let mut late = 0;
+    for calls in 0..40 {
+        let hub = opened_and_lost(calls).await;
+        let titles = hub.titles("chat");
+        let kept = titles.iter().filter(|title| title.contains("app.kept")).count();
+        assert_eq!(kept, 1, "after {calls} calls: {titles:?}");
+        late += usize::from(hub.told["chat"].iter().any(|one| one.digest.len() == 2));
+        assert_eq!(hub.store.flush_overdue().await.unwrap(), 0, "sent is sent");
+    }
+    assert!(late > 0, "some of them shared the window");
+}

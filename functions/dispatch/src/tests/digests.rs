@@ -113,3 +113,23 @@ async fn what_came_too_late_is_told_together() {
     hub.settle().await;
     assert_eq!((hub.told["chat"].len(), hub.titles("chat").len()), (1, 3));
 }
+
+#[tokio::test]
+async fn a_member_that_says_very_much_is_cut_and_parks_nobody() {
+    let mut hub = hub(&[("watch", &BATCHED.replace("30s", "1s"))]).await;
+    hub.happens(change("1", "app.k")).await;
+    let mut huge = change("2", &"k\u{1}".repeat(200_000));
+    for at in 0..200 {
+        huge.data.insert(format!("{at} {}", "x".repeat(500)), Value::from("y".repeat(500)));
+    }
+    hub.happens(huge).await;
+    hub.settle().await;
+    hub.store.clock.advance(Duration::from_secs(1));
+    hub.settle().await;
+    let [digest] = hub.told["chat"].as_slice() else {
+        panic!("{} digests", hub.told["chat"].len())
+    };
+    assert_eq!(digest.digest.len(), 2);
+    assert!(digest.digest.iter().all(|one| one.subject.len() < 20_000 && !one.title.is_empty()));
+    assert!(hub.runs("watch").await.iter().all(|run| run.state == RunState::Succeeded));
+}

@@ -1,4 +1,5 @@
-use ferrule_core::RunState;
+use ferrule_core::{Record, RunState};
+use ferrule_store::envelope_of;
 
 use super::*;
 
@@ -76,4 +77,60 @@ async fn an_alert_that_cannot_be_told_is_parked_and_raises_no_other() {
     hub.settle().await;
     let [run] = hub.runs("listens").await.try_into().unwrap();
     assert_eq!((run.state, run.counts.parked), (RunState::Partial, 1));
+}
+
+/// Takes the first message off a queue.
+fn sent(hub: &Hub, function: &str) -> Message {
+    let received = hub.queues().receive(function).expect("a message");
+    hub.queues().delete(function, received.id);
+    Message::decode(&received.body).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_replayed_stays_so_on_its_way_to_the_recipients() {
+    let mut hub = hub(&[("watch", WATCH)]).await;
+    hub.happens(change("1", "app.x")).await;
+    hub.settle().await;
+    let [run] = hub.runs("watch").await.try_into().unwrap();
+    let records = vec![Record { value: change("1", "app.x").record(), ..Record::default() }];
+    let batch = Batch { records, ..Batch::default() };
+    let envelope = Envelope { replayed: true, failures: 3, ..envelope_of(&hub.tenant, &run) };
+    let body = Message { envelope, task: Task::Load(batch) }.encode().unwrap();
+    assert_eq!(hub.runner.deliver(&body, Duration::from_secs(9)).await, Delivered::Done);
+    let piece = sent(&hub, "chat").envelope;
+    assert_eq!((piece.replayed, piece.failures), (true, 0));
+}
+
+#[tokio::test]
+async fn a_run_whose_events_were_parked_ends_and_its_replay_tells_all_the_same() {
+    let listens = r#""trigger":{"config_change":{"match":["*"]}},"tell":[{"connection":"ops"}],
+        "output":{"notify":[{"connection":"chat"}]}"#;
+    let fuse = Fuse::default();
+    let mut hub = hub_with(&[("watch", listens)], &fuse).await;
+    let mut calls = 0;
+    // The process dies after the run was claimed, and its message comes no more: it was parked.
+    let parked = loop {
+        hub.happens(change(&calls.to_string(), "app.x")).await;
+        let received = hub.queues().receive("dispatch").unwrap();
+        hub.queues().delete("dispatch", received.id);
+        fuse.light(calls);
+        hub.runner.deliver(&received.body, Duration::from_secs(9)).await;
+        fuse.mend();
+        if !hub.runs("watch").await.is_empty() {
+            break received.body;
+        }
+        calls += 1;
+    };
+    assert!(hub.told.is_empty());
+    hub.store.clock.advance(Duration::from_hours(25));
+    assert_eq!(hub.store.sweep_runs().await.unwrap().len(), 1);
+    hub.settle().await;
+    let mut replayed = Message::decode(&parked).unwrap();
+    replayed.envelope.replayed = true;
+    hub.store.send("dispatch", &[replayed], Duration::ZERO).await.unwrap();
+    hub.settle().await;
+    assert_eq!(hub.titles("chat"), ["app.x was changed in prod"]);
+    let runs = hub.runs("watch").await;
+    let told = runs.iter().find(|run| run.trigger == "config_change").unwrap();
+    assert_eq!((told.state, told.counts.told), (RunState::Succeeded, 1));
 }

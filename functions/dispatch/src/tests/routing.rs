@@ -1,4 +1,5 @@
 use ferrule_core::{RunState, definition::Urgency};
+use ferrule_store::{ErrorFilter, Item, Table};
 
 use super::*;
 
@@ -157,4 +158,23 @@ async fn many_notifications_travel_in_pieces_and_all_are_accounted_for() {
     assert_eq!(ids.len(), 666, "every notification has a name of its own");
     let [run] = hub.runs("watch").await.try_into().unwrap();
     assert_eq!((run.state, run.counts.told), (RunState::Succeeded, 666));
+}
+
+#[tokio::test]
+async fn a_definition_that_cannot_be_read_keeps_nobody_else_from_hearing() {
+    let output = format!(r#"{ALL},"output":{{"notify":[{{"connection":"chat"}}]}}"#);
+    let mut hub = hub(&[("broken", &output), ("whole", &output)]).await;
+    let name = Name::new("broken").unwrap();
+    let hash = hub.store.integration(&hub.tenant, &name).await.unwrap().unwrap().hash;
+    let row = Item::new("acme", format!("definition#{hash}"), &"not a definition").unwrap();
+    hub.store.tables.put(Table::Registry, row, When::Always).await.unwrap();
+    for id in ["1", "2"] {
+        hub.happens(change(id, "app.x")).await;
+        hub.settle().await;
+    }
+    assert_eq!(hub.told["chat"].len(), 2);
+    let filter = ErrorFilter::default();
+    let (rows, _) = hub.store.errors(&hub.tenant, &filter, 10, None).await.unwrap();
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.integration.as_str(), row.code.as_str()), ("broken", "ROW"));
 }

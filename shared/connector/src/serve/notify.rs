@@ -199,8 +199,12 @@ impl<C: Connector> Handler<C> {
         let useful = self.store.scaled(useful.duration());
         let useful_ms = i64::try_from(useful.as_millis()).unwrap_or(i64::MAX);
         let since_ms = self.store.clock.now_ms().saturating_sub(useful_ms);
+        // An event says when it happened. What a record has as its `time` may be anything: it came
+        // when its run began.
+        let is_event = errand.to.is_told || errand.integration.tells_events();
+        let began_ms = errand.envelope.run.began_ms().filter(|_| !is_event);
         let is_late = |notification: &Value| {
-            let at = notification.get("at").and_then(Value::as_i64);
+            let at = began_ms.or_else(|| notification.get("at").and_then(Value::as_i64));
             notification.get("digest").is_none() && at.is_some_and(|at| at < since_ms)
         };
         let records = errand.batch.records.iter().enumerate();
@@ -242,7 +246,7 @@ impl<C: Connector> Handler<C> {
         let Errand { envelope, integration, batch, .. } = *errand;
         let fallback = errand.to.fallback.clone();
         let mut others: Vec<_> = fallback.map(|at| (same_piece(batch.seq, at), 1)).collect();
-        if held.claim.done.contains(letter::REFUSED) && !envelope.replayed && !others.is_empty() {
+        if held.claim.done.contains(letter::REFUSED) && !others.is_empty() {
             if !held.claim.finished {
                 self.save(envelope, batch, held).await?;
             }

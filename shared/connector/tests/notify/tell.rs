@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ferrule_connector::Failure;
-use ferrule_core::RunState;
+use ferrule_core::{Notification, RunState, Task, Value};
 use ferrule_store::ErrorState;
 
 use crate::world::World;
@@ -96,4 +96,44 @@ async fn an_attempt_that_may_have_got_through_is_said_to_be_one() {
     world.settle().await;
     let rings = world.bell.rings.lock().unwrap().clone();
     assert_eq!(rings.iter().map(|ring| ring.again).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
+async fn what_was_told_before_it_was_parked_is_not_told_again_by_a_replay() {
+    let world = World::new().await;
+    world.send(&["a"]).await;
+    world.settle().await;
+    let mut message = world.message(&["a"]);
+    message.envelope.replayed = true;
+    world.store.send("bell", &[message], Duration::ZERO).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.heard(), ["front: n-a"]);
+}
+
+#[tokio::test]
+async fn a_replay_of_what_nobody_was_told_is_stood_in_for_once() {
+    let world = World::new().await;
+    world.answer("front", "a", Failure::unavailable("bell", "503"));
+    let mut message = world.message(&["a"]);
+    message.envelope.replayed = true;
+    for _ in 0..2 {
+        world.store.send("bell", &[message.clone()], Duration::ZERO).await.unwrap();
+        world.settle().await;
+    }
+    assert_eq!(world.heard(), ["back: n-a"]);
+}
+
+#[tokio::test]
+async fn a_record_says_nothing_of_when_it_came() {
+    let mut world = World::new().await;
+    // Its run began later than the record's own time says.
+    world.run.run = world.store.new_run_id();
+    let mut message = world.message(&["a"]);
+    let Task::Load(batch) = &mut message.task else { panic!("not a load") };
+    let mut notification: Notification = batch.records[0].value.to().unwrap();
+    notification.at = 1_000;
+    batch.records[0].value = Value::of(&notification).unwrap();
+    world.store.send("bell", &[message], Duration::ZERO).await.unwrap();
+    assert!(world.deliver(&world.runner()).await);
+    assert_eq!(world.heard(), ["front: n-a"]);
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Integration, Output, Recipient};
+use super::{Integration, Output, Recipient, Trigger};
 use crate::Name;
 
 /// How many numbers a batch takes that is to be told.
@@ -37,6 +37,12 @@ impl Integration {
             Output::Load(_) => 1,
             Output::Notify(_) => ROOM,
         }
+    }
+
+    /// Tells whether its records are events as they happened, which say themselves when that was.
+    pub fn tells_events(&self) -> bool {
+        let by_events = matches!(self.trigger, Some(Trigger::ConfigChange(_) | Trigger::Event(_)));
+        by_events && self.map.is_none()
     }
 
     /// Lists all recipients: those of the output, then those of `tell`; at most 256.

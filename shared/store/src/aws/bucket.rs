@@ -9,6 +9,7 @@ use super::{
     failure::Call,
     s3::{Request, S3},
 };
+use crate::messages::PASSING;
 
 /// A bucket; each tenant has its own prefix.
 #[derive(Debug, Clone)]
@@ -51,8 +52,17 @@ impl Bucket {
     }
 
     fn path(&self, tenant: &Tenant, key: &str) -> String {
-        let key: Vec<String> = key.split('/').map(segment).collect();
-        format!("/{}/{tenant}/{}", self.name, key.join("/"))
+        format!("/{}/{}", self.name, place(tenant, key))
+    }
+}
+
+/// Says where in the bucket a payload lies: under its tenant, but what only passes through is under
+/// one prefix for all, which no tenant has as its name, so that one rule of the bucket's forgets it.
+fn place(tenant: &Tenant, key: &str) -> String {
+    let encoded = |key: &str| key.split('/').map(segment).collect::<Vec<_>>().join("/");
+    match key.strip_prefix(PASSING) {
+        Some(key) => format!("{PASSING}{tenant}/{}", encoded(key)),
+        None => format!("{tenant}/{}", encoded(key)),
     }
 }
 
@@ -79,6 +89,14 @@ fn encoded(byte: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_through_is_apart_from_what_any_tenant_keeps() {
+        let tenant = Tenant::new("acme").unwrap();
+        assert_eq!(place(&tenant, "_messages/r1/d1"), "_messages/acme/r1/d1");
+        assert_eq!(place(&tenant, "parked/_messages/x"), "acme/parked/_messages/x");
+        assert!(Tenant::new(PASSING.trim_end_matches('/')).is_err());
+    }
 
     #[test]
     fn encodes_each_part_of_a_key_and_lets_none_lead_elsewhere() {

@@ -1,0 +1,143 @@
+//! Ends every run that nothing else ends any more.
+//!
+//! A run ends when all of its batches are accounted for, and whoever gives work up accounts for it.
+//! What is left is work that nobody has: the events or the digest that a run was claimed for were
+//! parked before they were sent on; a sender brought half a delivery and never came again; the
+//! integration was changed or removed between two attempts; a text could not be read. Nothing is
+//! lost by that (what was accepted is parked, with its payload), but the run would stay open.
+//!
+//! So every run is looked at once more a day after it began, by a walk over the sync log that goes on
+//! where it stopped. One that holds a lease is left alone while it has it, and looked at again; any
+//! other that is still open is given up as `STALLED`. Giving up is no last word for a run without
+//! lease: when its messages were only slow (a target that is down for days), their notes make it what
+//! it is, and when parked work is replayed its claim counts as not sent, so that all of it is done.
+
+use std::time::Duration;
+
+use ferrule_core::{Failure, Note, Run, RunId, RunState, Tenant};
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use crate::{Item, Query, Store, Table, When};
+
+/// A run is looked at so long after it began: longer than any retry schedule waits.
+const AGE: Duration = Duration::from_hours(24);
+
+/// How often there is a walk.
+const EVERY: Duration = Duration::from_mins(10);
+
+/// Partition and sort key of the row that says how far the walk has come.
+const ROW: (&str, &str) = ("#schedule", "swept");
+
+/// Code of a run that was given up for want of news.
+const STALLED: &str = "STALLED";
+
+/// How far the walk has come.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Swept {
+    /// Every run that began before this moment was looked at; milliseconds since 1970.
+    until_ms: i64,
+    /// Older ones that held their lease then.
+    #[serde(default)]
+    going_on: Vec<(Tenant, RunId)>,
+}
+
+/// Makes the note that gives a run up.
+pub(crate) fn stalled(why: &str) -> Note {
+    Note::Failed { code: STALLED.into(), message: format!("{why}: the run is given up") }
+}
+
+/// Tells whether a run was given up, and is what its news says should they come. One with a lease is
+/// not: its cursor was not committed, and the next run has read the same again.
+pub(crate) fn is_given_up(run: &Run) -> bool {
+    let reason = run.reason.as_deref().and_then(|reason| reason.strip_prefix(STALLED));
+    let is_stalled = reason.is_some_and(|rest| rest.starts_with(':'));
+    run.token == 0 && run.state == RunState::Failed && is_stalled
+}
+
+impl Store {
+    /// Gives up the runs that nobody works on any more; returns them. Does nothing when that was
+    /// done a short while ago.
+    pub async fn sweep_runs(&self) -> Result<Vec<Run>, Failure> {
+        let row = self.tables.get(Table::State, ROW.0, ROW.1).await?;
+        let swept: Swept = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
+        let until_ms = self.clock.now_ms() - self.scaled_ms(AGE);
+        if until_ms - swept.until_ms < self.scaled_ms(EVERY) {
+            return Ok(Vec::new());
+        }
+        let mut walk = Walk { next: Swept { until_ms, ..Swept::default() }, given_up: Vec::new() };
+        for (tenant, run) in &swept.going_on {
+            match self.run(tenant, run).await {
+                Ok(Some(run)) => self.look_at(&mut walk, tenant, run).await?,
+                Ok(None) => {}
+                Err(failure @ Failure::Invalid { .. }) => unreadable(tenant, &failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        for tenant in self.tenants().await? {
+            self.walk(&mut walk, &tenant, swept.until_ms).await?;
+        }
+        let mut next = Item::new(ROW.0, ROW.1, &walk.next)?;
+        next.rev = 1;
+        let when = row.map_or(When::Absent, |row| When::Rev(row.rev));
+        // Of two at once, both have looked at the same runs.
+        self.tables.put(Table::State, next, when).await?;
+        Ok(walk.given_up)
+    }
+
+    /// Looks at every run of a tenant that began in the time that this walk is about.
+    async fn walk(&self, walk: &mut Walk, tenant: &Tenant, from_ms: i64) -> Result<(), Failure> {
+        // The id of a run begins with its time.
+        let id = |ms: i64| format!("{:012x}", ms.max(0));
+        let mut query = Query {
+            pk: tenant.as_str().into(),
+            from: Some(id(from_ms)),
+            to: Some(id(walk.next.until_ms)),
+            ..Query::default()
+        };
+        loop {
+            let rows = self.tables.query(Table::SyncLog, query.clone()).await?;
+            for item in &rows.items {
+                match item.read::<Run>() {
+                    Ok(run) => self.look_at(walk, tenant, run).await?,
+                    Err(failure) => unreadable(tenant, &failure),
+                }
+            }
+            match rows.next {
+                Some(next) => query.start = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn look_at(&self, walk: &mut Walk, tenant: &Tenant, run: Run) -> Result<(), Failure> {
+        if run.state.is_over() {
+            return Ok(());
+        }
+        if run.token > 0 && self.holds_lease(tenant, &run).await? {
+            walk.next.going_on.push((tenant.clone(), run.run));
+            return Ok(());
+        }
+        let note = stalled("nobody works on it any more");
+        walk.given_up.extend(self.note(tenant, &run.run, &[note]).await?);
+        Ok(())
+    }
+
+    fn scaled_ms(&self, span: Duration) -> i64 {
+        i64::try_from(self.scaled(span).as_millis()).unwrap_or(i64::MAX / 2)
+    }
+}
+
+/// A row that cannot be read keeps no other waiting; nobody can end it.
+fn unreadable(tenant: &Tenant, failure: &Failure) {
+    error!(%tenant, code = failure.code(), %failure, "cannot read a run");
+}
+
+/// A walk over the sync log.
+struct Walk {
+    next: Swept,
+    given_up: Vec<Run>,
+}
+
+#[cfg(test)]
+mod tests;

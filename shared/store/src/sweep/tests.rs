@@ -1,0 +1,164 @@
+use ferrule_core::{
+    Counts, Digest, Name, Timings,
+    definition::{Connection, Integration, Urgency},
+};
+
+use super::*;
+use crate::{Arrival, Claimed, Clock, DefinitionKind, Delivery, Queues, memory::Fuse};
+
+const CONNECTION: &str = r#"{"apiVersion":"ferrule/v1","kind":"Connection",
+    "metadata":{"name":"hub"},"connector":"records"}"#;
+
+struct Hub {
+    store: Store,
+    tenant: Tenant,
+    integration: Integration,
+}
+
+async fn hub() -> Hub {
+    hub_with(&Fuse::default()).await
+}
+
+async fn hub_with(fuse: &Fuse) -> Hub {
+    let store = Store::memory_with(Clock::manual(1_760_000_000_000), fuse);
+    let tenant = Tenant::new("acme").unwrap();
+    let connection: Connection = serde_json::from_str(CONNECTION).unwrap();
+    let text = r#"{"apiVersion":"ferrule/v1","kind":"Integration","metadata":{"name":"copy"},
+        "source":{"connection":"hub","table":"a"},"output":{"connection":"hub","table":"b"}}"#;
+    let integration: Integration = serde_json::from_str(text).unwrap();
+    store.put_connection(&tenant, &connection, When::Always).await.unwrap().unwrap();
+    store.put_integration(&tenant, &integration, When::Always).await.unwrap().unwrap();
+    Hub { store, tenant, integration }
+}
+
+impl Hub {
+    /// Has a delivery claimed, as whoever dies before sending does.
+    async fn claim(&self, id: &str) -> Claimed {
+        let (trigger, origin) = ("event", "events".to_owned());
+        let (urgency, alert, records) = (Urgency::Medium, false, Vec::new());
+        let arrival = Arrival { trigger, urgency, alert, origin, records };
+        let run = self.store.run_of(&self.integration, &Digest::of(&[b"h"]), &arrival);
+        let name = self.integration.metadata.name.clone();
+        let delivery = Delivery { integration: name, id: Digest::of(&[id.as_bytes()]) };
+        self.store.claim_run(&self.tenant, &delivery, run).await.unwrap()
+    }
+
+    async fn given_up(&self) -> usize {
+        self.store.sweep_runs().await.unwrap().len()
+    }
+
+    async fn run(&self, run: &RunId) -> Run {
+        self.store.run(&self.tenant, run).await.unwrap().unwrap()
+    }
+
+    fn hours(&self, hours: u64) {
+        self.store.clock.advance(Duration::from_hours(hours));
+    }
+
+    async fn done(&self, run: &RunId) {
+        let (counts, timings) = (Counts { told: 1, ..Counts::default() }, Timings::default());
+        let note = Note::Batch { seq: 0, others: Vec::new(), counts, timings, failed: None };
+        self.store.note(&self.tenant, run, &[note]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_works_on_ends_and_is_told_once() {
+    let hub = hub().await;
+    let claimed = hub.claim("d1").await;
+    hub.hours(23);
+    assert_eq!(hub.given_up().await, 0);
+    hub.hours(2);
+    let later = hub.claim("d2").await;
+    assert_eq!(hub.given_up().await, 1);
+    let run = hub.run(&claimed.run.run).await;
+    assert_eq!(run.state, RunState::Failed);
+    assert!(run.reason.unwrap().starts_with("STALLED: "));
+    let Queues::Memory(queues, _) = &hub.store.queues else { panic!("not in memory") };
+    assert!(queues.receive("dispatch").unwrap().body.contains("run-failed-"));
+    assert_eq!(hub.given_up().await, 0);
+    hub.hours(25);
+    assert_eq!(hub.given_up().await, 1);
+    assert!(hub.run(&later.run.run).await.state.is_over());
+}
+
+#[tokio::test]
+async fn news_that_come_after_all_make_a_run_what_it_is() {
+    let hub = hub().await;
+    let run = hub.claim("d1").await.run.run;
+    hub.hours(25);
+    assert_eq!(hub.given_up().await, 1);
+    hub.done(&run).await;
+    let after = hub.run(&run).await;
+    assert_eq!((after.state, after.counts.told, after.reason), (RunState::Succeeded, 1, None));
+}
+
+#[tokio::test]
+async fn a_delivery_whose_run_was_given_up_is_not_taken_for_sent() {
+    let hub = hub().await;
+    let first = hub.claim("d1").await;
+    hub.hours(25);
+    assert_eq!(hub.given_up().await, 1);
+    let again = hub.claim("d1").await;
+    assert_eq!((again.run.run, again.is_sent), (first.run.run.clone(), false));
+    hub.done(&first.run.run).await;
+    assert!(hub.claim("d1").await.is_sent);
+}
+
+#[tokio::test]
+async fn a_run_that_holds_its_lease_goes_on_and_ends_when_it_has_lost_it() {
+    let hub = hub().await;
+    let name = &hub.integration.metadata.name;
+    let run = hub.store.start_run(&hub.tenant, name, "api", false).await.unwrap();
+    let half = |seq| Note::Batch {
+        seq,
+        others: Vec::new(),
+        counts: Counts::default(),
+        timings: Timings::default(),
+        failed: None,
+    };
+    for seq in 0..25 {
+        hub.hours(1);
+        hub.store.note(&hub.tenant, &run.run, &[half(seq)]).await.unwrap();
+    }
+    assert_eq!(hub.given_up().await, 0);
+    assert!(!hub.run(&run.run).await.state.is_over());
+    hub.hours(3);
+    assert_eq!(hub.given_up().await, 1, "an integration that nobody schedules is not reaped");
+    assert!(hub.store.start_run(&hub.tenant, name, "api", false).await.is_ok());
+}
+
+#[tokio::test]
+async fn runs_of_a_removed_integration_end_too() {
+    let hub = hub().await;
+    let run = hub.claim("d1").await.run.run;
+    let (kind, name) = (DefinitionKind::Integration, &hub.integration.metadata.name);
+    assert!(hub.store.delete_definition(&hub.tenant, kind, name, When::Always).await.unwrap());
+    let connection = Name::new("hub").unwrap();
+    let kind = DefinitionKind::Connection;
+    assert!(
+        hub.store.delete_definition(&hub.tenant, kind, &connection, When::Always).await.unwrap()
+    );
+    hub.hours(25);
+    assert_eq!(hub.given_up().await, 1);
+    assert!(hub.run(&run).await.state.is_over());
+}
+
+#[tokio::test]
+async fn a_tick_is_one_run_whoever_dies_while_it_starts() {
+    let fuse = Fuse::default();
+    for calls in 0..12 {
+        let hub = hub_with(&fuse).await;
+        let name = &hub.integration.metadata.name;
+        fuse.light(calls);
+        let died = hub.store.start_tick(&hub.tenant, name, 1_760_000_000_000).await.is_err();
+        fuse.mend();
+        hub.store.start_tick(&hub.tenant, name, 1_760_000_000_000).await.unwrap();
+        let (runs, _) = hub.store.runs(&hub.tenant, None, 10, None).await.unwrap();
+        assert_eq!(runs.len(), 1, "after {calls} calls");
+        let Queues::Memory(queues, _) = &hub.store.queues else { panic!("not in memory") };
+        let pages = std::iter::from_fn(|| queues.receive("records")).count();
+        assert!(pages >= 1, "after {calls} calls");
+        assert!(died || calls > 6);
+    }
+}
