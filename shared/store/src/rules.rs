@@ -91,7 +91,9 @@ pub(crate) fn check_writes(writes: &[Write]) -> Result<(), Failure> {
 pub(crate) fn target(write: &Write) -> (Table, &str, &str, When) {
     match write {
         Write::Put(table, item, when) => (*table, &item.pk, &item.sk, *when),
-        Write::Delete(table, pk, sk, when) => (*table, pk, sk, *when),
+        Write::Delete(table, pk, sk, when) | Write::Check(table, pk, sk, when) => {
+            (*table, pk, sk, *when)
+        }
     }
 }
 

@@ -89,6 +89,8 @@ pub enum Write {
     Put(Table, Item, When),
     /// Remove the row (`pk`, `sk`).
     Delete(Table, String, String, When),
+    /// Leave the row (`pk`, `sk`) as it is; the others are written only when it is so.
+    Check(Table, String, String, When),
 }
 
 /// Which rows of one partition.

@@ -123,7 +123,7 @@ impl Store {
             if let Some(posted) = &posted {
                 plan.writes.push(post(tenant, posted)?);
             }
-            if plan.writes.is_empty() || self.tables.transact(plan.writes).await? {
+            if plan.told.is_empty() || self.tables.transact(plan.writes).await? {
                 return Ok(Ok((plan.done, posted)));
             }
         }
@@ -135,12 +135,16 @@ impl Store {
         author: &Author<'_>,
         changes: &[ConfigChange],
     ) -> Result<Result<Plan, Refused>, Failure> {
-        let mut plan = Plan::default();
+        let mut all = Vec::with_capacity(changes.len());
         for (index, change) in changes.iter().enumerate() {
-            match self.plan_one(author, change).await? {
-                Ok(planned) => plan.add(planned),
+            match self.check_one(author, change).await? {
+                Ok(checked) => all.push(checked),
                 Err(why) => return Ok(Err(Refused { index, why })),
             }
+        }
+        let mut plan = Plan::default();
+        for checked in all {
+            plan.add(self.plan_one(author, checked).await?);
         }
         Ok(Ok(plan))
     }

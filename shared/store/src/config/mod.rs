@@ -154,6 +154,9 @@ impl Config {
 struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schema: Option<Value>,
+    /// The version that came with the schema: it and all since fit it.
+    #[serde(default)]
+    schema_since: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     sensitive: bool,
     latest: ConfigVersion,
@@ -161,7 +164,11 @@ struct Row {
 
 impl Row {
     fn read(item: &Item, at: ConfigAt) -> Result<Config, Failure> {
-        let Self { schema, sensitive, latest } = item.read()?;
-        Ok(Config { at, schema, is_sensitive: sensitive, latest })
+        Ok(item.read::<Self>()?.of(at))
+    }
+
+    fn of(self, at: ConfigAt) -> Config {
+        let Self { schema, sensitive, latest, .. } = self;
+        Config { at, schema, is_sensitive: sensitive, latest }
     }
 }

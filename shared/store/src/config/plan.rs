@@ -1,4 +1,7 @@
-//! What one change comes to: what it needs, what it refuses, which rows it writes.
+//! What one change comes to: what it needs and refuses, and then which rows it writes.
+//!
+//! First every change of a batch is checked, which writes nothing; only when none is refused, secrets
+//! are put into the vault and plain values taken out of the history of what becomes a secret.
 
 use ferrule_core::{Failure, Tenant, Value, document::Fit};
 
@@ -25,6 +28,13 @@ pub(super) struct Planned {
     pub(super) writes: Vec<Write>,
 }
 
+/// A change that is not refused.
+pub(super) struct Checked<'c> {
+    change: &'c ConfigChange,
+    there: There,
+    wanted: Wanted,
+}
+
 /// What a value is to be.
 struct Wanted {
     value: Option<Value>,
@@ -39,6 +49,7 @@ struct There {
     config: Option<Config>,
     value: Option<Value>,
     salt: Option<String>,
+    schema_since: u64,
 }
 
 impl There {
@@ -57,43 +68,64 @@ impl There {
 }
 
 impl Store {
-    /// Decides what a change comes to. Secrets are in the vault after this; rows are not written.
-    pub(super) async fn plan_one(
+    /// Decides whether a change can be made. Nothing is written.
+    pub(super) async fn check_one<'c>(
         &self,
         author: &Author<'_>,
-        change: &ConfigChange,
-    ) -> Result<Result<Planned, ConfigRefusal>, Failure> {
+        change: &'c ConfigChange,
+    ) -> Result<Result<Checked<'c>, ConfigRefusal>, Failure> {
         let there = self.there(author.tenant, &change.at).await?;
         if !there.meets(change.when) {
             return Ok(Err(ConfigRefusal::Conflict));
         }
-        let wanted = match self.wanted(author.tenant, change, &there).await? {
-            Ok(wanted) => wanted,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        if let Err(refusal) = check(&wanted) {
-            return Ok(Err(refusal));
-        }
+        let wanted = self.wanted(author.tenant, change, &there).await?;
+        Ok(wanted.and_then(|wanted| {
+            check(&wanted)?;
+            Ok(Checked { change, there, wanted })
+        }))
+    }
+
+    /// Says what a change comes to. Secrets are in the vault after this; rows are not written.
+    pub(super) async fn plan_one(
+        &self,
+        author: &Author<'_>,
+        Checked { change, there, wanted }: Checked<'_>,
+    ) -> Result<Planned, Failure> {
         if let Some(config) = there.live().filter(|_| is_so(&there, &wanted)) {
             let done = ConfigDone { config: config.clone(), is_changed: false, is_new: false };
-            return Ok(Ok(Planned { done, old: Held::Nothing, writes: Vec::new() }));
+            let writes = unchanged(author.tenant, change, config);
+            return Ok(Planned { done, old: Held::Nothing, writes });
         }
-        self.rows(author, change, there, wanted).await.map(Ok)
+        self.rows(author, change, there, wanted).await
     }
 
     async fn there(&self, tenant: &Tenant, at: &ConfigAt) -> Result<There, Failure> {
-        let config = self.config(tenant, at).await?;
-        let Some(latest) = config.as_ref().map(|config| &config.latest) else {
-            return Ok(There { config: None, value: None, salt: None });
+        let row = self.tables.get(Table::Registry, tenant.as_str(), &at.row()).await?;
+        let Some(row) = row else {
+            return Ok(There { config: None, value: None, salt: None, schema_since: 0 });
         };
-        let (value, salt) = match &latest.held {
+        let row: Row = row.read()?;
+        let schema_since = row.schema_since;
+        let config = row.of(at.clone());
+        let (value, salt) = match &config.latest.held {
             Held::Plain(value) => (Some(value.clone()), None),
-            held => match self.open(tenant, at, held).await? {
+            Held::Nothing => (None, self.last_salt(tenant, &config).await?),
+            held @ Held::Sealed { .. } => match self.open(tenant, at, held).await? {
                 Some(opened) => (Some(opened.value), Some(opened.salt)),
                 None => (None, None),
             },
         };
-        Ok(There { config, value, salt })
+        Ok(There { config: Some(config), value, salt, schema_since })
+    }
+
+    /// Returns the salt of a secret that was deleted: beside the value that it had before. So equal
+    /// values have equal hashes after a deletion too.
+    async fn last_salt(&self, tenant: &Tenant, config: &Config) -> Result<Option<String>, Failure> {
+        let Config { at, latest, .. } = config;
+        let before = latest.version.saturating_sub(1);
+        let before = self.config_version(tenant, at, before).await?;
+        let Some(before) = before.filter(|_| config.is_sensitive) else { return Ok(None) };
+        Ok(self.open(tenant, at, &before.held).await?.map(|opened| opened.salt))
     }
 
     async fn wanted(
@@ -136,6 +168,15 @@ impl Store {
                 }
                 // What was a secret then does not become readable by going back to it.
                 let is_sensitive = was_sensitive || matches!(earlier.held, Held::Sealed { .. });
+                // Whether an old secret fits would tell something of it. What came with the schema, or
+                // after it, was tried by whoever knew it.
+                if is_sensitive && schema.is_some() && *version < there.schema_since {
+                    let said = format!(
+                        "the schema is newer than version {version}, and a secret is not tried \
+                         against one: send the value itself"
+                    );
+                    return Ok(Err(ConfigRefusal::invalid("version", said)));
+                }
                 (value, is_sensitive, ConfigAction::Rollback, Some(*version))
             }
         };
@@ -152,7 +193,7 @@ impl Store {
     ) -> Result<Planned, Failure> {
         let (tenant, at) = (author.tenant, &change.at);
         let is_new = there.live().is_none();
-        let There { config, value: old_value, salt } = there;
+        let There { config, value: old_value, salt, schema_since } = there;
         let mut old = config.as_ref().map_or(Held::Nothing, |config| config.latest.held.clone());
         let mut held = wanted.value.map_or(Held::Nothing, Held::Plain);
         let version = config.as_ref().map_or(0, |config| config.latest.version);
@@ -179,13 +220,16 @@ impl Store {
             local_only: author.local_only,
         };
         let when = if config.is_some() { When::Rev(version) } else { When::Absent };
+        let same_schema = config.as_ref().and_then(|config| config.schema.as_ref());
+        let is_same = same_schema == wanted.schema.as_ref();
+        let schema_since = if is_same { schema_since } else { version + 1 };
         let config = Config {
             at: at.clone(),
             schema: wanted.schema,
             is_sensitive: wanted.is_sensitive,
             latest,
         };
-        let writes = writes(tenant, &config, when)?;
+        let writes = writes(tenant, &config, schema_since, when)?;
         Ok(Planned { done: ConfigDone { config, is_changed: true, is_new }, old, writes })
     }
 }
@@ -230,7 +274,9 @@ fn check(wanted: &Wanted) -> Result<(), ConfigRefusal> {
     if value.to_string().len() > most {
         return Err(too_large("value", most));
     }
-    let Some(schema) = &wanted.schema else { return Ok(()) };
+    let is_known_to_fit = wanted.is_sensitive && wanted.action == ConfigAction::Rollback;
+    let schema = wanted.schema.as_ref().filter(|_| !is_known_to_fit);
+    let Some(schema) = schema else { return Ok(()) };
     if schema.to_string().len() > MAX_CONFIG_BYTES {
         return Err(too_large("schema", MAX_CONFIG_BYTES));
     }
@@ -253,10 +299,23 @@ fn is_so(there: &There, wanted: &Wanted) -> bool {
     })
 }
 
+/// What must still be so for a change that changes nothing, when somebody said so.
+fn unchanged(tenant: &Tenant, change: &ConfigChange, config: &Config) -> Vec<Write> {
+    let when = When::Rev(config.latest.version);
+    let check = || Write::Check(Table::Registry, tenant.as_str().into(), config.at.row(), when);
+    (change.when != When::Always).then(check).into_iter().collect()
+}
+
 /// The current row under its condition, and the row of the history.
-fn writes(tenant: &Tenant, config: &Config, when: When) -> Result<Vec<Write>, Failure> {
+fn writes(
+    tenant: &Tenant,
+    config: &Config,
+    schema_since: u64,
+    when: When,
+) -> Result<Vec<Write>, Failure> {
     let Config { at, schema, is_sensitive, latest } = config;
-    let row = Row { schema: schema.clone(), sensitive: *is_sensitive, latest: latest.clone() };
+    let (schema, latest_row) = (schema.clone(), latest.clone());
+    let row = Row { schema, schema_since, sensitive: *is_sensitive, latest: latest_row };
     let mut current = Item::new(tenant.as_str(), at.row(), &row)?;
     current.rev = latest.version;
     let history = Item::new(tenant.as_str(), at.version(latest.version), latest)?;

@@ -113,6 +113,7 @@ impl Tables {
                         insert(&mut partitions, table, rules::revised(item, when));
                     }
                     Write::Delete(table, pk, sk, _) => remove(&mut partitions, table, &pk, &sk),
+                    Write::Check(..) => {}
                 }
             }
         }

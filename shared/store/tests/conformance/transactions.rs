@@ -92,3 +92,26 @@ async fn lets_exactly_one_of_many_take_a_lease() {
         assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
     }
 }
+
+#[tokio::test]
+async fn leaves_what_is_only_looked_at_and_writes_nothing_when_it_is_otherwise() {
+    for store in stores().await {
+        let pk = unique("acme");
+        let there = Item { rev: 3, ..row(&pk, "there", "old") };
+        store.tables.put(Table::State, there.clone(), When::Always).await.unwrap();
+        let check = |sk: &str, when| Write::Check(Table::State, pk.clone(), sk.into(), when);
+        let other = || Write::Put(Table::Audit, row(&pk, "other", ""), When::Always);
+        for wrong in [
+            check("there", When::Rev(4)),
+            check("there", When::Absent),
+            check("gone", When::Rev(3)),
+        ] {
+            assert!(!store.tables.transact(vec![wrong, other()]).await.unwrap());
+        }
+        assert_eq!(body(&store, Table::Audit, &pk, "other").await, None);
+        let right = vec![check("there", When::Rev(3)), check("gone", When::Absent), other()];
+        assert!(store.tables.transact(right).await.unwrap());
+        assert_eq!(store.tables.get(Table::State, &pk, "there").await.unwrap(), Some(there));
+        assert_eq!(body(&store, Table::Audit, &pk, "other").await.as_deref(), Some(""));
+    }
+}

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{
     error::BuildError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Delete, Put, TransactWriteItem},
+    types::{ConditionCheck, Delete, Put, TransactWriteItem},
 };
 use ferrule_core::Failure;
 
@@ -70,6 +70,14 @@ impl Dynamo {
             ),
             Write::Delete(..) => item.delete(
                 Delete::builder()
+                    .table_name(self.name(table))
+                    .set_key(Some(attributes::key(pk, sk)))
+                    .set_condition_expression(condition.expression)
+                    .set_expression_attribute_values(condition.values)
+                    .build()?,
+            ),
+            Write::Check(..) => item.condition_check(
+                ConditionCheck::builder()
                     .table_name(self.name(table))
                     .set_key(Some(attributes::key(pk, sk)))
                     .set_condition_expression(condition.expression)

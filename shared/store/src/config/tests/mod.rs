@@ -313,3 +313,70 @@ async fn whoever_comes_second_is_told_so() {
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     assert_eq!(world.events().await.len(), 4);
 }
+
+#[tokio::test]
+async fn a_batch_that_is_refused_leaves_the_history_as_it_was() {
+    let world = World::new();
+    for n in 0..20 {
+        world.set("plain", &n.to_string()).await.unwrap();
+    }
+    let before = world.history("plain").await;
+    let batch = [hidden("plain", "99"), change("gone", ConfigWish::Delete)];
+    let refused = world.try_all(&batch).await.unwrap().unwrap_err();
+    assert_eq!(refused, Refused { index: 1, why: ConfigRefusal::Unknown });
+    assert_eq!(world.history("plain").await, before);
+}
+
+#[tokio::test]
+async fn what_is_so_already_must_still_be_so_when_the_rest_is_written() {
+    let world = World::new();
+    world.set("mode", "1").await.unwrap();
+    let unchanged = ConfigChange { when: When::Rev(1), ..set("mode", "1") };
+    let (tenant, at, local_only) = (&world.tenant, NOW_MS, true);
+    let author = plan::Author { tenant, by: "ann", at, local_only };
+    let mut writes = Vec::new();
+    for change in [&unchanged, &set("limit", "5")] {
+        let checked = world.store.check_one(&author, change).await.unwrap();
+        let planned = world.store.plan_one(&author, checked.unwrap_or_else(|_| panic!())).await;
+        writes.extend(planned.unwrap().writes);
+    }
+    world.set("mode", "2").await.unwrap();
+    assert!(!world.store.tables.transact(writes).await.unwrap());
+    assert!(world.history("limit").await.is_empty());
+    let batch = [unchanged, set("limit", "5")];
+    let refused = world.try_all(&batch).await.unwrap().unwrap_err();
+    assert_eq!(refused, Refused { index: 0, why: ConfigRefusal::Conflict });
+}
+
+#[tokio::test]
+async fn equal_secrets_have_equal_hashes_after_a_deletion_too() {
+    let world = World::new();
+    world.hide("token", r#""one""#).await.unwrap();
+    world.make(change("token", ConfigWish::Delete)).await.unwrap();
+    world.set("token", r#""one""#).await.unwrap();
+    let versions = world.history("token").await;
+    let Held::Sealed { hash: first, .. } = &versions[0].held else { panic!("not sealed") };
+    let Held::Sealed { hash: second, .. } = &versions[2].held else { panic!("not sealed") };
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn going_back_tells_nothing_of_a_secret_and_never_leaves_its_schema() {
+    let world = World::new();
+    world.hide("pin", r#""1234""#).await.unwrap();
+    world.hide("pin", r#""word""#).await.unwrap();
+    // Whoever may write but not read guesses by a schema that comes with a value of his own.
+    let guess = ruled("pin", r#""0000""#, r#"{"pattern": "^[0-9]+$"}"#);
+    assert_eq!(world.make(guess).await.unwrap().config.latest.version, 3);
+    let said = async |version| {
+        let refused = world.make(change("pin", ConfigWish::Rollback(version))).await;
+        format!("{:?}", refused.unwrap_err()).replace(&version.to_string(), "n")
+    };
+    assert_eq!(said(1).await, said(2).await, "whether it fits or not");
+    world.set("pin", r#""4711""#).await.unwrap();
+    let back = world.make(change("pin", ConfigWish::Rollback(3))).await.unwrap();
+    assert_eq!(back.config.latest.version, 5);
+    let wish = ConfigWish::Set { value: None, schema: Some(Value::Null), sensitive: None };
+    world.make(change("pin", wish)).await.unwrap();
+    assert!(world.make(change("pin", ConfigWish::Rollback(2))).await.is_ok());
+}
