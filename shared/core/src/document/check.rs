@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use croner::parser::{CronParser, Seconds, Year};
+use jiff::{civil::date, tz::TimeZone};
 
 use super::{Document, regexes};
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 const MAX_WAIT: Duration = Duration::from_hours(12);
 const MAX_RETRIES: usize = 10;
 const MAX_BATCH: u16 = 1000;
+/// croner looks no further than the year 5000: a search that begins here is short.
+const LAST_CENTURY: i16 = 4900;
 
 /// Finds what is wrong in a document that reads well.
 pub(super) fn check(document: &Document) -> Vec<Problem> {
@@ -178,10 +181,14 @@ impl Found {
     }
 }
 
-/// Five fields, as everywhere; croner could read more.
+/// Five fields, as everywhere; croner could read more. A day that never comes is looked for every
+/// minute and through all of history, at the cost of everybody whose schedules are due.
 fn check_cron(cron: &str) -> Result<(), String> {
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    parser.parse(cron).map(|_| ()).map_err(|error| {
+    let parsed = parser.parse(cron).map_err(|error| {
         format!("{cron:?} is not a five-field cron expression such as \"0 6 * * MON-FRI\": {error}")
-    })
+    })?;
+    let from = date(LAST_CENTURY, 1, 1).to_zoned(TimeZone::UTC).map_err(|e| e.to_string())?;
+    let comes = parsed.find_next_occurrence(&from, true);
+    comes.map(drop).map_err(|_| format!("{cron:?} never comes: no year has such a day"))
 }
