@@ -193,7 +193,7 @@ impl<'t> Reader<'t> {
     fn escaped(&mut self) -> Result<char, String> {
         self.at += 1;
         let escape = self.byte();
-        self.at += 1;
+        self.at += usize::from(escape.is_some());
         Ok(match escape {
             Some(b'"') => '"',
             Some(b'\\') => '\\',
