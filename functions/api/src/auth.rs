@@ -176,10 +176,15 @@ fn needed(method: &Method, route: &str) -> Role {
     match (method, route) {
         (&Method::GET | &Method::HEAD, "/v1/keys") => Role::Admin,
         (&Method::GET | &Method::HEAD, _) => Role::Read,
-        (&Method::POST, "/v1/sync" | "/v1/connections/{name}/check" | "/v1/errors/{id}/replay") => {
-            Role::Write
-        }
-        (_, "/v1/config" | "/v1/config/{key}" | "/v1/config/{key}/rollback") => Role::Write,
+        (
+            &Method::POST,
+            "/v1/sync"
+            | "/v1/connections/{name}/check"
+            | "/v1/errors/{id}/replay"
+            | "/v1/replays"
+            | "/v1/discards",
+        )
+        | (_, "/v1/config" | "/v1/config/{key}" | "/v1/config/{key}/rollback") => Role::Write,
         _ => Role::Admin,
     }
 }
@@ -244,6 +249,8 @@ mod tests {
         assert_eq!(needed(&Method::GET, "/v1/runs"), Role::Read);
         assert_eq!(needed(&Method::POST, "/v1/sync"), Role::Write);
         assert_eq!(needed(&Method::POST, "/v1/errors/{id}/replay"), Role::Write);
+        assert_eq!(needed(&Method::POST, "/v1/replays"), Role::Write);
+        assert_eq!(needed(&Method::POST, "/v1/discards"), Role::Write);
         assert_eq!(needed(&Method::POST, "/v1/new"), Role::Admin);
         assert_eq!(needed(&Method::PUT, "/v1/integrations/{name}"), Role::Admin);
         assert_eq!(needed(&Method::GET, "/v1/keys"), Role::Admin);

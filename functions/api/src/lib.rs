@@ -13,6 +13,7 @@ mod openapi;
 mod page;
 mod problem;
 mod records;
+mod replays;
 mod reserved;
 mod router;
 mod runs;

@@ -22,7 +22,7 @@ use crate::{
     input::MAX_BODY_BYTES,
     keys, openapi,
     problem::Problem,
-    records, runs, status,
+    records, replays, runs, status,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -104,6 +104,10 @@ fn guarded() -> Router<Api> {
         .route("/v1/errors", get(errors::list))
         .route("/v1/errors/{id}", get(errors::one))
         .route("/v1/errors/{id}/replay", post(errors::replay))
+        .route("/v1/parked", get(replays::parked))
+        .route("/v1/replays", get(replays::list).post(replays::start))
+        .route("/v1/replays/{id}", get(replays::one))
+        .route("/v1/discards", post(replays::discard))
         .route("/v1/integrations", get(definitions::list::<Integration>))
         .route(
             "/v1/integrations/{name}",

@@ -1,7 +1,7 @@
 //! What callers get to see. Kept apart from what is stored, so that either can change.
 
 use ferrule_core::{Counts, Run, RunState, Timings, Value};
-use ferrule_store::{Affected, CustomerKey, ErrorRow, HubRecord};
+use ferrule_store::{Affected, CustomerKey, Done, ErrorRow, HubRecord, Store};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -154,6 +154,37 @@ pub(crate) struct ErrorView {
     trace: Vec<String>,
     /// `open`, `parked` (its payload is kept), `replayed` or `discarded`.
     state: String,
+    /// When the payload is kept no longer; lists of what is parked say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    /// Who replayed or discarded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<DoneView>,
+}
+
+/// Who did something about an error.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoneView {
+    /// Who: a key, with its label.
+    by: String,
+    at: String,
+    /// The replay that sent it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<String>,
+}
+
+impl From<Done> for DoneView {
+    fn from(Done { by, at, replay }: Done) -> Self {
+        Self { by, at: time(at), replay }
+    }
+}
+
+impl ErrorView {
+    /// Shows what is parked, and until when.
+    pub(crate) fn kept(row: ErrorRow, store: &Store) -> Self {
+        let expires_at = Some(time(store.expires_at(row.at)));
+        Self { expires_at, ..row.into() }
+    }
 }
 
 /// What an error is about.
@@ -193,6 +224,8 @@ impl From<ErrorRow> for ErrorView {
             record: row.record.into(),
             trace: row.trace,
             state: word(&row.state),
+            expires_at: None,
+            done: row.done.map(DoneView::from),
         }
     }
 }

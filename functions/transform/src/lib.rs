@@ -42,11 +42,14 @@ impl Transform {
         mapped.timings.transform_ms += millis(started.elapsed());
         let rows: Vec<ErrorRow> =
             refused.iter().map(|refused| self.error_row(envelope, &mapped, refused)).collect();
-        self.store.log_errors(&envelope.tenant, &rows).await?;
         if let Some(fatal) = refused.iter().find(|refused| refused.refusal.fails_run) {
             let reason = format!("{}: {}", fatal.refusal.code, fatal.refusal.message);
+            // The cursor stays where it was: the next run reads them again.
+            self.store.log_errors(&envelope.tenant, &rows).await?;
             return self.note(envelope, &mapped, Some(reason)).await;
         }
+        let raw = raw_batch(&mapped, refused);
+        self.store.park_refused(envelope, Task::Transform(raw), rows).await?;
         if mapped.records.is_empty() {
             return self.note(envelope, &mapped, None).await;
         }
@@ -169,6 +172,16 @@ fn map_batch(engine: &Engine, batch: Batch) -> (Batch, Vec<Refused>) {
         }
     }
     (mapped, refused)
+}
+
+/// Returns refused records as the source gave them: what is kept until a better definition takes them.
+fn raw_batch(batch: &Batch, refused: Vec<Refused>) -> Batch {
+    Batch {
+        seq: batch.seq,
+        origin: batch.origin.clone(),
+        records: refused.into_iter().map(|refused| refused.record).collect(),
+        ..Batch::default()
+    }
 }
 
 fn millis(elapsed: Duration) -> u64 {

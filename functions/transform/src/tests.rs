@@ -2,7 +2,9 @@ use ferrule_core::{
     RunId,
     definition::{Connection, Integration},
 };
-use ferrule_store::{Clock, ErrorFilter, Queues, When, hash_of};
+use ferrule_store::{
+    Clock, ErrorFilter, ErrorState, Pick, Queues, REPLAY_RATE, ReplayWish, When, With, hash_of,
+};
 
 use super::*;
 
@@ -47,8 +49,12 @@ impl Hub {
     }
 
     fn sent(&self, function: &str) -> Option<Task> {
+        self.message(function).map(|message| message.task)
+    }
+
+    fn message(&self, function: &str) -> Option<Message> {
         let Queues::Memory(queues, _) = &self.store.queues else { panic!("not in memory") };
-        queues.receive(function).map(|message| Message::decode(&message.body).unwrap().task)
+        queues.receive(function).map(|message| Message::decode(&message.body).unwrap())
     }
 
     async fn errors(&self) -> Vec<ErrorRow> {
@@ -69,6 +75,41 @@ async fn a_bad_record_goes_to_the_error_log_alone() {
     let errors = hub.errors().await;
     assert_eq!((errors[0].code.as_str(), errors[0].record.line), ("TYPE", 3));
     assert!(errors[0].message.contains('n'), "{}", errors[0].message);
+}
+
+#[tokio::test]
+async fn what_it_refuses_is_kept_as_the_source_gave_it_and_mapped_once_the_definition_is_better() {
+    let hub = hub(r#""map":{"id":".id","n":{"from":".n","type":"int"}}"#).await;
+    let texts = [r#"{"id":"a","n":"x"}"#, r#"{"id":"b","n":"1"}"#, r#"{"id":"c","n":"y"}"#];
+    hub.transform(&texts).await;
+    hub.transform(&texts).await; // It comes twice.
+    assert!(hub.errors().await.iter().all(|row| row.state == ErrorState::Parked));
+    let tenant = &hub.envelope.tenant;
+    let better = hub.store.integration_by_hash(tenant, &hub.envelope.definition).await.unwrap();
+    let better = Integration { map: None, ..better.unwrap() };
+    hub.store.put_integration(tenant, &better, When::Always).await.unwrap().unwrap();
+    let wish = ReplayWish {
+        by: "ann".into(),
+        pick: Pick::default(),
+        with: With::Today,
+        rate: REPLAY_RATE,
+    };
+    let replay = hub.store.start_replay(tenant, wish).await.unwrap();
+    hub.store.advance_replay(tenant, &replay.id, Duration::from_secs(9)).await.unwrap();
+    while hub.sent("records").is_some() {}
+    let Some(message) = hub.message("transform") else { panic!("nothing was replayed") };
+    hub.stage.handle(message, Duration::from_secs(9)).await.unwrap();
+    let Some(Task::Load(batch)) = hub.sent("records") else { panic!("nothing to load") };
+    let loaded: Vec<_> = batch.records.iter().map(|record| record.value.to_string()).collect();
+    assert_eq!(loaded, [texts[0], texts[2]]);
+}
+
+#[tokio::test]
+async fn what_fails_the_run_is_not_kept_since_the_next_run_reads_it_again() {
+    let hub = hub(r#""validate":[{"when":".id == \"x\"","do":"fail","code":"STOP"}]"#).await;
+    hub.transform(&[r#"{"id":"x"}"#]).await;
+    let errors = hub.errors().await;
+    assert_eq!((errors[0].state, errors[0].payload.clone()), (ErrorState::Open, None));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use ferrule_core::{
     definition::{Integration, Then},
     event,
 };
-use ferrule_store::{Affected, ErrorRow, ErrorState, Posted, Store, fresh};
+use ferrule_store::{Affected, ErrorRow, ErrorState, PARKED_PREFIX, Posted, Store, fresh};
 
 /// Whose error log takes messages that name no tenant.
 const OPERATOR: &str = "operator";
@@ -63,7 +63,7 @@ async fn keep(
     let envelope = &message.envelope;
     let text = message.encode()?;
     let id = Digest::of(&[envelope.run.as_str().as_bytes(), stage.as_bytes(), text.as_bytes()]);
-    let payload = format!("parked/{}/{id}.json", envelope.integration);
+    let payload = format!("{PARKED_PREFIX}{}/{id}.json", envelope.integration);
     store.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
     let (code, now_ms) = (failure.code(), store.clock.now_ms());
     let attempts = envelope.failures.max(1);
@@ -85,11 +85,11 @@ async fn write_down(
     rows: Vec<ErrorRow>,
 ) -> Result<(), Failure> {
     let Some(first) = rows.first().filter(|_| !envelope.alert) else {
-        return store.log_errors(&envelope.tenant, &rows).await;
+        return store.park_errors(&envelope.tenant, &rows).await;
     };
     let records = rows.iter().map(|row| row.record.count).sum();
     store.tell(&envelope.tenant, &Posted::one(parked_event(first, records))).await?;
-    store.log_errors(&envelope.tenant, &rows).await
+    store.park_errors(&envelope.tenant, &rows).await
 }
 
 /// Parks a text that cannot be read as a message. When it can be seen whose run waits for it, that run
@@ -107,7 +107,7 @@ pub async fn park_text(
     let integration = head.integration.map_or_else(|| Name::new("unknown"), Ok);
     let integration = integration.map_err(|e| Failure::invalid(e.to_string()))?;
     let id = Digest::of(&[stage.as_bytes(), body.as_bytes()]);
-    let payload = format!("parked/{stage}/{id}.txt");
+    let payload = format!("{PARKED_PREFIX}{stage}/{id}.txt");
     // What a pointer points to is forgotten after a while.
     let text = store.spilled(body).await?.unwrap_or_else(|| body.as_bytes().to_vec());
     store.payloads.put(&tenant, &payload, text).await?;

@@ -58,7 +58,7 @@ pub use listeners::{Listener, Listeners};
 pub use messages::{URGENT, fresh};
 pub use outbox::{Posted, post};
 pub use parked::PARKED_DAYS;
-pub use payload::Payloads;
+pub use payload::{PARKED_PREFIX, Payloads};
 pub use queue::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Queues};
 pub use records::{Applied, Change, HubRecord, MAX_KEY_BYTES, is_older, since_of};
 pub use replay::{
@@ -101,7 +101,7 @@ pub struct Store {
     pub clock: Clock,
     /// Divides every wait and window: 1 in production, more in tests.
     pub time_scale: u32,
-    /// Days for which what is parked is kept.
+    /// Days for which what is parked is kept; 0 where nobody is there to replay it.
     pub parked_days: u32,
 }
 

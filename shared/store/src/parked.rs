@@ -8,7 +8,10 @@ use ferrule_core::{Digest, Envelope, Failure, Message, Name, Task, Tenant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorRow, ErrorState, Item, Store, Table, When, Written, errors::item_of, fresh};
+use crate::{
+    ErrorRow, ErrorState, Item, Store, Table, When, Written, errors::item_of, fresh,
+    payload::PARKED_PREFIX,
+};
 
 /// How long what is parked is kept when nothing else is said, in days.
 pub const PARKED_DAYS: u32 = 30;
@@ -47,7 +50,7 @@ impl Store {
     }
 
     /// Parks records that were refused alone: `task` has them in the order of `rows`, one payload
-    /// for all. Told twice, it is done once.
+    /// for all. Told twice, it is done once. Where nothing is kept, they are in the error log alone.
     pub async fn park_refused(
         &self,
         envelope: &Envelope,
@@ -57,9 +60,12 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
+        if self.parked_days == 0 {
+            return self.log_errors(&envelope.tenant, &rows).await;
+        }
         let text = Message { envelope: fresh(envelope), task }.encode()?;
         let digest = Digest::of(&[text.as_bytes()]);
-        let payload = format!("parked/{}/{digest}.json", envelope.integration);
+        let payload = format!("{PARKED_PREFIX}{}/{digest}.json", envelope.integration);
         self.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
         let rows: Vec<ErrorRow> = (0..)
             .zip(rows)
@@ -88,7 +94,7 @@ impl Store {
             let pointer = Item::new(PARKED, on.key(), on)?;
             self.tables.put(Table::State, pointer, When::Absent).await?;
         }
-        let writes = rows.iter().map(|row| self.park_row(tenant, row));
+        let writes: Vec<_> = rows.iter().map(|row| self.park_row(tenant, row)).collect();
         stream::iter(writes).buffer_unordered(TOGETHER).try_collect().await
     }
 

@@ -4,6 +4,10 @@ use ferrule_core::{Failure, Tenant};
 
 use crate::{aws, memory};
 
+/// What keys of parked payloads begin with. They lie under one prefix for all tenants, so that one rule
+/// of the bucket's forgets them when their time is over.
+pub const PARKED_PREFIX: &str = "_parked/";
+
 /// The payload bucket, in AWS or in memory.
 #[derive(Debug, Clone)]
 pub enum Payloads {

@@ -1,6 +1,7 @@
 //! Everything that can be asked.
 
 mod config;
+mod parked;
 
 use ferrule_core::definition::{Connection, Integration};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -124,6 +125,7 @@ impl Operation {
 pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let mut all = runs(generator);
     all.extend(tables(generator));
+    all.extend(parked::parked(generator));
     all.extend(integrations(generator));
     all.extend(connections(generator));
     all.extend(checks(generator));
@@ -191,7 +193,7 @@ fn tables(g: &mut SchemaGenerator) -> Vec<Operation> {
             "/v1/errors/{id}/replay",
             "replayError",
             "write",
-            "Sends parked work again. Asked twice, it is done once.",
+            "Sends parked work again, as it was. Asked twice, it is done once.",
         )
         .gives::<ErrorView>(g, 200, "It is sent; the state is `replayed`.")
         .fails(&[404, 409]),

@@ -6,6 +6,7 @@ mod config;
 mod definitions;
 mod document;
 mod hub;
+mod parked;
 mod records;
 mod replay;
 mod runs;

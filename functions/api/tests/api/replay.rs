@@ -26,7 +26,11 @@ async fn park(hub: &Hub, id: &str, state: ErrorState) {
         state,
         ..ErrorRow::of(&envelope, "files", "unavailable", "it is down".into(), NOW_MS)
     };
-    hub.store.log_errors(&acme, &[row]).await.unwrap();
+    if state == ErrorState::Parked {
+        hub.store.park_errors(&acme, &[row]).await.unwrap();
+    } else {
+        hub.store.log_errors(&acme, &[row]).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -47,14 +51,19 @@ async fn parked_work_is_sent_again_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_not_forgotten() {
+async fn what_cannot_be_sent_now_is_sent_later() {
     let hub = Hub::new().await;
     park(&hub, "e1", ErrorState::Parked).await;
     hub.queue_fuse.light(0);
     let answer = hub.ask(&hub.writer, "POST", "/v1/errors/e1/replay", &[], "").await;
     assert!(answer.status.is_server_error());
     hub.queue_fuse.mend();
-    assert_eq!(hub.get("/v1/errors/e1").await.at("/state"), "parked");
+    hub.clock.advance(std::time::Duration::from_mins(2));
+    for (tenant, id) in hub.store.replays_going_on().await.unwrap() {
+        let time = std::time::Duration::from_secs(1);
+        hub.store.advance_replay(&tenant, &id, time).await.unwrap();
+    }
+    assert_eq!(hub.sent("files").await.len(), 1);
 }
 
 #[tokio::test]
@@ -65,8 +74,10 @@ async fn what_has_nothing_to_replay_says_why() {
     park(&hub, "e3", ErrorState::Parked).await;
     let gone = hub.store.error(&tenant("acme"), "e3").await.unwrap().unwrap();
     let gone = ErrorRow { payload: Some("parked/tickets-in/none.json".into()), ..gone };
-    hub.store.log_errors(&tenant("acme"), &[gone]).await.unwrap();
-    for (id, why) in [("e1", "left out alone"), ("e2", "given up"), ("e3", "no longer kept")] {
+    hub.store.park_errors(&tenant("acme"), &[gone]).await.unwrap();
+    for (id, why) in
+        [("e1", "nothing of it was kept"), ("e2", "given up"), ("e3", "no longer kept")]
+    {
         let path = format!("/v1/errors/{id}/replay");
         let answer = hub.ask(&hub.writer, "POST", &path, &[], "").await;
         assert_eq!(answer.status, StatusCode::CONFLICT, "{id}");

@@ -26,10 +26,12 @@ async fn fill(hub: &Hub) -> Vec<(&'static str, String)> {
         trace: vec![],
         payload: None,
         part: None,
-        state: ErrorState::Open,
+        state: ErrorState::Parked,
         done: None,
     };
-    hub.store.log_errors(&tenant("acme"), &[error]).await.unwrap();
+    hub.store.park_errors(&tenant("acme"), &[error]).await.unwrap();
+    let body = r#"{"code": "NONE"}"#;
+    let replay = hub.ask(&hub.admin, "POST", "/v1/replays", &[], body).await.at("/id");
     let key = hub.store.key(&hub.reader).await.unwrap().unwrap().id;
     hub.put("/v1/config/app.secret.host", r#"{"value": "acmes-own"}"#).await;
     hub.sent("dispatch").await;
@@ -37,6 +39,7 @@ async fn fill(hub: &Hub) -> Vec<(&'static str, String)> {
         ("/v1/config/{key}", "app.secret.host".into()),
         ("/v1/runs/{id}", run),
         ("/v1/errors/{id}", "error-7f3a9c51d2".into()),
+        ("/v1/replays/{id}", replay),
         ("/v1/keys/{id}", key),
         ("/v1/integrations/{name}", "tickets-in".into()),
         ("/v1/connections/{name}", "export".into()),
@@ -78,6 +81,7 @@ async fn a_stranger_finds_nothing_by_any_route_and_verb() {
             ("PUT", "/v1/config/{key}") => r#"{"sensitive": true}"#,
             ("POST", "/v1/config") => r#"{"changes": [{"key": "other", "delete": true}]}"#,
             ("POST", "/v1/config/{key}/rollback") => r#"{"version": 1}"#,
+            ("POST", "/v1/replays" | "/v1/discards") => r#"{"ids": ["error-7f3a9c51d2"]}"#,
             ("PUT", _) => "kind: Something",
             _ => "",
         };
@@ -92,6 +96,10 @@ async fn a_stranger_finds_nothing_by_any_route_and_verb() {
             "GET" => assert_eq!(answer.status, StatusCode::OK, "{path}"),
             "PUT" => assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}"),
             _ if template == "/v1/keys" => assert_eq!(answer.status, StatusCode::CREATED),
+            _ if template == "/v1/replays" || template == "/v1/discards" => {
+                assert!(answer.status.is_success(), "{path}: {}", answer.text);
+                assert_eq!((answer.at("/errors"), answer.at("/records")), ("0".into(), "0".into()));
+            }
             _ => assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}"),
         }
         for (_, id) in ids.iter().filter(|(_, id)| !format!("{path} {body}").contains(id.as_str()))
@@ -110,6 +118,8 @@ async fn everything(hub: &Hub) -> Vec<String> {
     for path in [
         "/v1/runs",
         "/v1/errors",
+        "/v1/parked",
+        "/v1/replays",
         "/v1/records/tickets",
         "/v1/records/configuration",
         "/v1/status",

@@ -60,7 +60,8 @@ impl Twin {
             Pace::Real => Clock::System,
             Pace::Skipping => Clock::manual(Clock::System.now_ms()),
         };
-        let store = Store::memory(clock);
+        // It ends with this process: nobody could replay what it kept.
+        let store = Store { parked_days: 0, ..Store::memory(clock) };
         let definitions = Arc::new(Definitions::new(store.clone()));
         let tenant = Tenant::new(TENANT).map_err(|error| Failure::invalid(error.to_string()))?;
         Ok(Self { stations: Stations::new(&store, &definitions), store, tenant, pace })

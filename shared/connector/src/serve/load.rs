@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{
-    Batch, Digest, Envelope, Failure,
+    Batch, Digest, Envelope, Failure, Task,
     definition::{Destination, Integration},
 };
 use ferrule_store::{Affected, ErrorRow, letter};
@@ -45,7 +45,7 @@ impl<C: Connector> Handler<C> {
         if !held.claim.finished {
             self.tell_breaker(envelope, name, None).await?;
         }
-        self.log_refused(envelope, batch, &done).await?;
+        self.park_refused(envelope, batch, &done).await?;
         held.claim.done = letters(&done);
         let counts = held.claim.counts();
         self.tell_journal(envelope, batch, counts, Vec::new(), started.elapsed()).await?;
@@ -94,7 +94,7 @@ impl<C: Connector> Handler<C> {
         done: &[Option<Disposition>],
         failure: Failure,
     ) -> Result<Failure, Failure> {
-        self.log_refused(envelope, batch, done).await?;
+        self.park_refused(envelope, batch, done).await?;
         if !C::IDEMPOTENT {
             held.claim.done = letters(done);
             self.give_back(envelope, batch, held).await?;
@@ -102,13 +102,13 @@ impl<C: Connector> Handler<C> {
         Ok(failure)
     }
 
-    async fn log_refused(
+    async fn park_refused(
         &self,
         envelope: &Envelope,
         batch: &Batch,
         done: &[Option<Disposition>],
     ) -> Result<(), Failure> {
-        let mut rows = Vec::new();
+        let (mut rows, mut records) = (Vec::new(), Vec::new());
         for (record, one) in batch.records.iter().zip(done) {
             let Some(Disposition::Refused { code, message }) = one else { continue };
             if message.is_empty() {
@@ -118,6 +118,7 @@ impl<C: Connector> Handler<C> {
             let parts = [envelope.integration.as_str(), "load", code, &batch.origin, &raw];
             let id = Digest::of(&parts.map(str::as_bytes));
             let now_ms = self.store.clock.now_ms();
+            records.push(record.clone());
             rows.push(ErrorRow {
                 id: id.to_string(),
                 record: Affected {
@@ -131,7 +132,9 @@ impl<C: Connector> Handler<C> {
                 ..ErrorRow::of(envelope, "load", code, message.clone(), now_ms)
             });
         }
-        self.store.log_errors(&envelope.tenant, &rows).await
+        let origin = batch.origin.clone();
+        let batch = Batch { seq: batch.seq, origin, records, ..Batch::default() };
+        self.store.park_refused(envelope, Task::Load(batch), rows).await
     }
 }
 

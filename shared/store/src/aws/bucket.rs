@@ -9,7 +9,7 @@ use super::{
     failure::Call,
     s3::{Request, S3},
 };
-use crate::messages::PASSING;
+use crate::{messages::PASSING, payload::PARKED_PREFIX};
 
 /// A bucket; each tenant has its own prefix.
 #[derive(Debug, Clone)]
@@ -56,14 +56,17 @@ impl Bucket {
     }
 }
 
-/// Says where in the bucket a payload lies: under its tenant, but what only passes through is under
-/// one prefix for all, which no tenant has as its name, so that one rule of the bucket's forgets it.
+/// Says where in the bucket a payload lies: under its tenant, but what the bucket forgets by itself is
+/// under a prefix for all, which no tenant has as its name: one rule for what only passes through, one
+/// for what is parked.
 fn place(tenant: &Tenant, key: &str) -> String {
     let encoded = |key: &str| key.split('/').map(segment).collect::<Vec<_>>().join("/");
-    match key.strip_prefix(PASSING) {
-        Some(key) => format!("{PASSING}{tenant}/{}", encoded(key)),
-        None => format!("{tenant}/{}", encoded(key)),
+    for apart in [PASSING, PARKED_PREFIX] {
+        if let Some(key) = key.strip_prefix(apart) {
+            return format!("{apart}{tenant}/{}", encoded(key));
+        }
     }
+    format!("{tenant}/{}", encoded(key))
 }
 
 /// Encodes a part of a key as signatures want it: everything but the unreserved characters. Dots
@@ -94,8 +97,11 @@ mod tests {
     fn what_passes_through_is_apart_from_what_any_tenant_keeps() {
         let tenant = Tenant::new("acme").unwrap();
         assert_eq!(place(&tenant, "_messages/r1/d1"), "_messages/acme/r1/d1");
-        assert_eq!(place(&tenant, "parked/_messages/x"), "acme/parked/_messages/x");
-        assert!(Tenant::new(PASSING.trim_end_matches('/')).is_err());
+        assert_eq!(place(&tenant, "_parked/copy/d1.json"), "_parked/acme/copy/d1.json");
+        assert_eq!(place(&tenant, "kept/_messages/x"), "acme/kept/_messages/x");
+        for apart in [PASSING, PARKED_PREFIX] {
+            assert!(Tenant::new(apart.trim_end_matches('/')).is_err());
+        }
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! it took before know its name) and so sends the same messages, which their receivers recognise.
 //! Nobody sleeps: messages are spread by the delay of their queue, a minute ahead.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use ferrule_core::{Counts, Failure, MAX_RECORDS, Note, Task, Tenant, Timings};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -203,6 +206,7 @@ impl Store {
         let reads = keys.into_iter().map(|key| async move {
             Ok::<_, Failure>((key.to_owned(), self.kept_message(tenant, key).await?))
         });
+        let reads: Vec<_> = reads.collect();
         stream::iter(reads).buffer_unordered(TOGETHER).try_collect().await
     }
 
@@ -217,6 +221,7 @@ impl Store {
             self.tables.put(Table::SyncLog, row, When::Absent).await?;
         }
         let work = plan.parcels.iter().map(|parcel| self.deliver_parcel(tenant, replay, parcel));
+        let work: Vec<_> = work.collect();
         let mut work = stream::iter(work).buffer_unordered(TOGETHER);
         let mut all = Sent::default();
         while let Some(sent) = work.next().await {
@@ -256,8 +261,10 @@ impl Store {
             // Sent even when nothing is left in it: its run waits for the number.
             message.envelope = replay.runs[run].envelope(tenant, replay);
             if let Task::Transform(batch) | Task::Load(batch) = &mut message.task {
-                let parts = taken.iter().filter_map(|row| row.part);
-                let records = parts.filter_map(|part| batch.records.get(part as usize).cloned());
+                // In the order in which they were read: of two with one key the last one holds.
+                let parts: BTreeSet<u32> = taken.iter().filter_map(|row| row.part).collect();
+                let records =
+                    parts.into_iter().filter_map(|part| batch.records.get(part as usize).cloned());
                 batch.records = records.collect();
                 (batch.seq, batch.counts, batch.timings) =
                     (seq, Counts::default(), Timings::default());

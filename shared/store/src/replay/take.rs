@@ -37,6 +37,7 @@ impl Store {
             let is_ours = self.take_row(tenant, replay, row).await?;
             Ok::<_, Failure>(is_ours.then(|| row.clone()))
         });
+        let work: Vec<_> = work.collect();
         let taken: Vec<_> = stream::iter(work).buffered(TOGETHER).try_collect().await?;
         Ok(taken.into_iter().flatten().collect())
     }
@@ -85,6 +86,7 @@ impl Store {
                     Ok::<_, Failure>(is_done.then_some(row.record.count.max(1)))
                 }
             });
+            let work: Vec<_> = work.collect();
             let counts: Vec<_> = stream::iter(work).buffered(TOGETHER).try_collect().await?;
             for records in counts.into_iter().flatten() {
                 all.errors += 1;
