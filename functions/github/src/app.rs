@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use url::Url;
 
-use crate::{Auth, GitHub, Secret};
+use crate::{Auth, GitHub};
 
 /// GitHub takes a signature of at most ten minutes; clocks differ.
 const SIGNED_SECS: i64 = 9 * 60;
@@ -51,7 +51,8 @@ struct Claims<'a> {
 }
 
 impl Tokens {
-    /// Returns what to sign in with. `refused` is what was not accepted: never returned again.
+    /// Returns what to sign in with. `refused` is a token that was not accepted: one of an app is
+    /// renewed.
     pub(crate) async fn token(
         &self,
         context: &Context<'_, GitHub>,
@@ -59,7 +60,7 @@ impl Tokens {
         refused: Option<&str>,
     ) -> Result<String, Failure> {
         if context.settings.auth == Auth::Token {
-            return fixed(context, refused).await;
+            return fixed(context);
         }
         let key = (context.tenant.clone(), context.connection.clone());
         let now_ms = context.store.clock.now_ms();
@@ -80,18 +81,10 @@ impl Tokens {
     }
 }
 
-/// After a refusal the secret is read again: it may have been replaced.
-async fn fixed(context: &Context<'_, GitHub>, refused: Option<&str>) -> Result<String, Failure> {
-    let lacks = || Failure::coded("SECRET", "the secret has no token");
-    if refused.is_none() {
-        return context.secret.and_then(|secret| secret.token.clone()).ok_or_else(lacks);
-    }
-    let owner = Name::new("github").map_err(|e| Failure::invalid(e.to_string()))?;
-    let fresh = context.store.secrets.read(&owner, context.tenant, context.connection, true);
-    let fresh = Box::pin(fresh).await?.ok_or_else(lacks)?;
-    let secret: Secret = serde_json::from_str(fresh.expose())
-        .map_err(|_| Failure::coded("SECRET", "the secret has other keys than expected"))?;
-    secret.token.ok_or_else(lacks)
+/// Returns the token that is stored; a newer one is the hub's business (`Handler::renewed`).
+fn fixed(context: &Context<'_, GitHub>) -> Result<String, Failure> {
+    let token = context.secret.and_then(|secret| secret.token.clone());
+    token.ok_or_else(|| Failure::coded("SECRET", "the secret has no token"))
 }
 
 async fn installation_token(

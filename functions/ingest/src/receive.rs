@@ -13,7 +13,7 @@ use ferrule_core::{
     path,
     recipe::{MAX_WEBHOOK_BYTES, Recipe},
 };
-use ferrule_store::{Arrival, Store};
+use ferrule_store::{Arrival, Secret, Store};
 use http::{HeaderMap, Method, header};
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -23,7 +23,7 @@ use crate::{
     record,
     reply::{Answer, Reply},
     secret,
-    verify::{Proof, verify},
+    verify::{Proof, Refused, verify},
 };
 
 /// Whose secrets these are in Secrets Manager.
@@ -67,7 +67,7 @@ async fn take(
     let Some(Trigger::Webhook(trigger)) = &stored.definition.trigger else {
         return Ok(refused("no webhook"));
     };
-    let Some((recipe, keys)) = trust(store, tenant, name, trigger).await? else {
+    let Some(Trust { recipe, keys, version }) = trust(store, tenant, name, trigger).await? else {
         return Ok(Reply::Unauthorized);
     };
     if let Some(answer) = challenge::unsigned(&recipe, request) {
@@ -77,7 +77,14 @@ async fn take(
     if request.method != Method::POST {
         return Ok(refused("no challenge"));
     }
-    let proof = match verify(&recipe, &keys, request.headers, body, store.clock.now_secs()) {
+    let now_secs = store.clock.now_secs();
+    let mut proof = verify(&recipe, &keys, request.headers, body, now_secs);
+    if proof == Err(Refused::Signature)
+        && let Some(keys) = rotated(store, tenant, name, (&recipe, &version)).await?
+    {
+        proof = verify(&recipe, &keys, request.headers, body, now_secs);
+    }
+    let proof = match proof {
         Ok(proof) => proof,
         Err(why) => return Ok(refused(why.reason())),
     };
@@ -144,13 +151,21 @@ fn refused(reason: &'static str) -> Reply {
     Reply::Unauthorized
 }
 
+/// How deliveries are verified.
+struct Trust {
+    recipe: Recipe,
+    keys: Vec<secret::Key>,
+    /// Of the secret that holds the keys.
+    version: String,
+}
+
 /// Returns how deliveries are verified and with which keys; `None` when that is not set up.
 async fn trust(
     store: &Store,
     tenant: &Tenant,
     name: &Name,
     trigger: &WebhookTrigger,
-) -> Result<Option<(Recipe, Vec<secret::Key>)>, Failure> {
+) -> Result<Option<Trust>, Failure> {
     let recipe = match Recipe::of(trigger) {
         Ok(recipe) => recipe,
         Err(problems) => {
@@ -160,15 +175,36 @@ async fn trust(
         }
     };
     let owner = Name::new(OWNER).map_err(|e| Failure::invalid(e.to_string()))?;
-    let Some(secret) = store.secrets.read(&owner, tenant, name, false).await? else {
+    let secret = store.secrets.read(&owner, tenant, name, false).await?;
+    let keys = keys_of(secret.as_ref(), &recipe);
+    let version = secret.map(|secret| secret.version).unwrap_or_default();
+    Ok(keys.map(|keys| Trust { recipe, keys, version }))
+}
+
+/// Returns the keys of a newer secret than the one that a signature does not fit, should there be one.
+/// However many forgeries come, Secrets Manager is asked once in ten seconds.
+async fn rotated(
+    store: &Store,
+    tenant: &Tenant,
+    name: &Name,
+    (recipe, version): (&Recipe, &str),
+) -> Result<Option<Vec<secret::Key>>, Failure> {
+    let owner = Name::new(OWNER).map_err(|e| Failure::invalid(e.to_string()))?;
+    let secret = Box::pin(store.secrets.read_newest(&owner, tenant, name)).await?;
+    let newer = secret.filter(|secret| secret.version != version);
+    Ok(newer.and_then(|secret| keys_of(Some(&secret), recipe)))
+}
+
+fn keys_of(secret: Option<&Secret>, recipe: &Recipe) -> Option<Vec<secret::Key>> {
+    let Some(secret) = secret else {
         error!("the webhook has no secret");
-        return Ok(None);
+        return None;
     };
-    match secret::keys(&secret, &recipe) {
-        Ok(keys) => Ok(Some((recipe, keys))),
+    match secret::keys(secret, recipe) {
+        Ok(keys) => Some(keys),
         Err(problem) => {
             error!(problem, "the webhook's secret is unusable");
-            Ok(None)
+            None
         }
     }
 }

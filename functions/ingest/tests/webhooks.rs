@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ferrule_core::{
     Counts, Message, Name, Note, RunId, RunState, Task, Tenant, Timings, definition::Integration,
 };
-use ferrule_store::{Clock, Queues, Store, When, memory::Fuse};
+use ferrule_store::{Clock, Queues, Secrets, Store, When, memory::Fuse};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{Request, StatusCode};
 use serde_json::Value;
@@ -321,4 +321,21 @@ async fn the_sample_events_are_what_api_gateway_sends() {
         assert_eq!(response.status().as_u16(), status, "{file}");
     }
     assert_eq!(hub.sent().await.len(), 1, "both encodings are the same delivery");
+}
+
+#[tokio::test]
+async fn a_key_that_was_rotated_meanwhile_is_read_at_the_first_signature_by_it() {
+    let hub = Hub::new().await;
+    let Secrets::Memory(secrets) = &hub.store.secrets else { unreachable!() };
+    let new: [u8; 24] = *b"the key that comes next.";
+    let body = format!(r#"{{"secrets": ["whsec_{}"]}}"#, STANDARD.encode(new));
+    let (owner, tenant) = (Name::new("ingest").unwrap(), Tenant::new("acme").unwrap());
+    secrets.rotate_elsewhere(&owner, &tenant, &Name::new("orders").unwrap(), &body);
+    assert_eq!(hub.send(DELIVERY).await.0, StatusCode::ACCEPTED, "nobody asks without need");
+    let forged = Delivery { key: b"a key that nobody knows.", id: "msg_2", ..DELIVERY };
+    let by_new = Delivery { key: &new, id: "msg_3", ..DELIVERY };
+    let by_old = Delivery { id: "msg_4", ..DELIVERY };
+    assert_eq!(hub.send(by_new).await.0, StatusCode::ACCEPTED);
+    assert_eq!(hub.send(forged).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(hub.send(by_old).await.0, StatusCode::UNAUTHORIZED);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferrule_connector::{Connector, Context, Failure, Name};
+use ferrule_connector::{Context, Failure};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -11,34 +11,9 @@ use crate::{Postgres, Secret, failure::failure, host, session::within, tls};
 /// Connecting to one address may take this long.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Opens a connection; after a refused password with the secret as it is stored now.
+/// Opens a connection.
 pub(crate) async fn open(context: &Context<'_, Postgres>) -> Result<Client, Failure> {
-    let secret = context.secret.cloned();
-    match connect(context, secret.as_ref()).await {
-        Err(refused @ Failure::Unauthorized { .. }) => {
-            let fresh = stored(context).await?;
-            if fresh == secret {
-                return Err(refused);
-            }
-            connect(context, fresh.as_ref()).await
-        }
-        other => other,
-    }
-}
-
-/// Reads the secret again: it may have been rotated.
-async fn stored(context: &Context<'_, Postgres>) -> Result<Option<Secret>, Failure> {
-    let owner = Name::new(Postgres::NAME).map_err(|error| Failure::invalid(error.to_string()))?;
-    let secrets = &context.store.secrets;
-    let text = secrets.read(&owner, context.tenant, context.connection, true).await?;
-    let value = text.and_then(|text| ferrule_core::json::parse(text.expose().as_bytes()).ok());
-    Ok(value.and_then(|value| value.to().ok()))
-}
-
-async fn connect(
-    context: &Context<'_, Postgres>,
-    secret: Option<&Secret>,
-) -> Result<Client, Failure> {
+    let secret: Option<&Secret> = context.secret;
     let Some(secret) = secret else {
         return Err(Failure::unauthorized(
             "postgres",

@@ -16,6 +16,9 @@ use crate::{give_up, park};
 /// What a rate limit without a hint waits, before scaling.
 const UNHINTED_WAIT: Duration = Duration::from_mins(1);
 
+/// When a check is tried again whose answer could not be written down: somebody waits for it.
+const CHECK_SCHEDULE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+
 /// One function's work.
 pub trait Stage: Send + Sync + 'static {
     /// Names the function and its queue.
@@ -133,7 +136,7 @@ impl<S: Stage> Runner<S> {
     async fn schedule(&self, message: &Message) -> Result<Vec<Duration>, Failure> {
         let scaled = |wait: Duration| self.store.scaled(wait);
         if matches!(message.task, Task::Check(_)) {
-            return Ok(Vec::new());
+            return Ok(CHECK_SCHEDULE.into_iter().map(scaled).collect());
         }
         let retry = match self.definitions.of(&message.envelope).await {
             Ok(integration) => integration.retry.clone(),

@@ -123,6 +123,7 @@ impl Store {
         let there: Option<BatchClaim> = row.as_ref().map(Item::read).transpose()?;
         Ok(there.map(|first| BatchClaim {
             finished: first.finished && !first.done.contains(letter::REFUSED),
+            done: first.done.replace(letter::REFUSED, &letter::TRIED.to_string()),
             held_until: 0,
             ..first
         }))

@@ -59,7 +59,21 @@ impl Secrets {
     ) -> Result<Option<Secret>, Failure> {
         match self {
             Self::Aws(secrets) => secrets.read(owner, tenant, connection, fresh).await,
-            Self::Memory(secrets) => Ok(secrets.read(owner, tenant, connection)),
+            Self::Memory(secrets) => Ok(secrets.read(owner, tenant, connection, fresh)),
+        }
+    }
+
+    /// Reads a secret that may have been rotated, because what it says was refused. However often that
+    /// is so, Secrets Manager is asked once in ten seconds.
+    pub async fn read_newest(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        connection: &Name,
+    ) -> Result<Option<Secret>, Failure> {
+        match self {
+            Self::Aws(secrets) => secrets.read_newest(owner, tenant, connection).await,
+            Self::Memory(secrets) => Ok(secrets.read(owner, tenant, connection, true)),
         }
     }
 

@@ -36,18 +36,6 @@ async fn a_bad_password_a_dead_host_and_a_missing_database_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_rotated_password_is_read_again_before_it_is_given_up() {
-    let role = "create role rotated login password 'new-one'";
-    let Some(mut desk) = Desk::new("rotated", role) else { return };
-    desk.secret = typed(json!({"user": "rotated", "password": "old-one"}));
-    let owner = ferrule_connector::Name::new("postgres").unwrap();
-    let stored = r#"{"user":"rotated","password":"new-one"}"#;
-    let secrets = &desk.store.secrets;
-    secrets.write(&owner, &desk.tenant, &desk.connection, stored, None).await.unwrap();
-    assert!(check(&desk).await.unwrap().contains("rotated"));
-}
-
-#[tokio::test]
 async fn tls_trusts_the_pinned_ca_for_its_host_and_nobody_else() {
     let Some(mut desk) = Desk::new("pinned", "") else { return };
     let (ca, other) = (desk.server.ca(), desk.server.other_ca());

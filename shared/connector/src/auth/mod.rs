@@ -73,7 +73,10 @@ impl<'a> Auth<'a> {
             | Scheme::RefreshToken(grant)
             | Scheme::Password(grant) => grant,
             Scheme::ApiKey(_) | Scheme::Basic | Scheme::Bearer | Scheme::Headers => {
-                let secret = self.secret(refused.is_some()).await?;
+                let secret = match refused {
+                    Some(_) => self.newest().await?,
+                    None => self.secret(false).await?,
+                };
                 let used = Used::Secret { version: secret.version.clone() };
                 return Ok((static_signature(self.scheme, call, &read(&secret)?)?, used));
             }
@@ -92,10 +95,18 @@ impl<'a> Auth<'a> {
     async fn secret(&self, fresh: bool) -> Result<Secret, Failure> {
         let secret = self.store.secrets.read(&self.owner, self.tenant, self.connection, fresh);
         // Boxed: the SDK's futures are large.
-        Box::pin(secret).await?.ok_or_else(|| {
-            let (tenant, connection) = (self.tenant, self.connection);
-            Failure::coded("SECRET", format!("connection {connection} of {tenant} has no secret"))
-        })
+        Box::pin(secret).await?.ok_or_else(|| self.missing())
+    }
+
+    /// Reads the secret again that was refused; many that are refused at once ask once.
+    async fn newest(&self) -> Result<Secret, Failure> {
+        let secret = self.store.secrets.read_newest(&self.owner, self.tenant, self.connection);
+        Box::pin(secret).await?.ok_or_else(|| self.missing())
+    }
+
+    fn missing(&self) -> Failure {
+        let (tenant, connection) = (self.tenant, self.connection);
+        Failure::coded("SECRET", format!("connection {connection} of {tenant} has no secret"))
     }
 }
 

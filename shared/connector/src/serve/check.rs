@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ferrule_core::{Check, Envelope, Failure};
+use ferrule_core::{Check, Envelope, Failure, Name};
 use ferrule_store::{ConnectionHealth, Item, Table, When, hourly_reply};
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,7 @@ impl<C: Connector> Handler<C> {
     ) -> Result<(), Failure> {
         let (tenant, name) = (&envelope.tenant, &check.connection);
         let at = self.store.clock.now_ms();
-        let outcome = match self.ready(envelope, name, None).await {
-            Ok(ready) => self.connector.check(&ready.context(self, time_left)).await,
-            Err(failure) => Err(failure),
-        };
+        let outcome = self.try_out(envelope, name, time_left).await;
         // Having to wait says nothing about the connection, nor does that it was removed meanwhile.
         let is_known = match &outcome {
             Err(Failure::Throttled { .. } | Failure::Deferred { .. }) => false,
@@ -59,6 +56,20 @@ impl<C: Connector> Handler<C> {
         let row = Item::new(tenant.as_str(), &check.reply_to, &checked)?
             .with_expiry(self.store.clock.now_secs() + KEEP_SECS);
         self.store.tables.put(Table::State, row, When::Always).await.map(drop)
+    }
+
+    async fn try_out(
+        &self,
+        envelope: &Envelope,
+        name: &Name,
+        time_left: Duration,
+    ) -> Result<Health, Failure> {
+        let ready = self.ready(envelope, name, None).await?;
+        let outcome = self.connector.check(&ready.context(self, time_left)).await;
+        match self.renewed(&ready, outcome.as_ref().err()).await {
+            Some(renewed) => self.connector.check(&renewed.context(self, time_left)).await,
+            None => outcome,
+        }
     }
 }
 

@@ -13,7 +13,10 @@ use ferrule_core::{
 };
 use ferrule_store::{Affected, ErrorRow, fresh};
 
-use super::{Handler, ready::typed};
+use super::{
+    Handler,
+    ready::{Ready, typed},
+};
 use crate::{Connector, Extract, Fetched, Rejected};
 
 /// Most pages of one run: an endless source must end somewhere.
@@ -101,9 +104,8 @@ impl<C: Connector> Handler<C> {
         self.breaker_lets_pass(&envelope.tenant, name).await?;
         let keys = typed(&source.settings, "source")?;
         let cursor = self.cursor(integration)?;
-        let outcome = self
-            .connector
-            .extract(&Extract {
+        let ask = async |ready: &Ready<C>| {
+            let extract = Extract {
                 context: ready.context(self, time_left),
                 source: &keys,
                 position: &page.position,
@@ -112,8 +114,13 @@ impl<C: Connector> Handler<C> {
                 page_size: PAGE_SIZE,
                 started_at_ms: run.started_at,
                 rules: &integration.errors,
-            })
-            .await;
+            };
+            self.connector.extract(&extract).await
+        };
+        let mut outcome = ask(&ready).await;
+        if let Some(renewed) = self.renewed(&ready, outcome.as_ref().err()).await {
+            outcome = ask(&renewed).await;
+        }
         self.tell_breaker(envelope, name, outcome.as_ref().err()).await?;
         outcome
     }

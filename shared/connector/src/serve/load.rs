@@ -11,7 +11,11 @@ use ferrule_core::{
 };
 use ferrule_store::{Affected, ErrorRow, letter};
 
-use super::{Handler, claim::Held, ready::typed};
+use super::{
+    Handler,
+    claim::Held,
+    ready::{Ready, typed},
+};
 use crate::{Connector, Disposition, Load};
 
 impl<C: Connector> Handler<C> {
@@ -66,15 +70,22 @@ impl<C: Connector> Handler<C> {
         let ready = self.ready(envelope, &output.connection, integration.limits.as_ref()).await?;
         let target = typed(&output.settings, "output")?;
         let batch_id = format!("{}-{}", envelope.run, batch.seq);
-        let load = Load {
-            context: ready.context(self, time_left),
-            target: &target,
-            mode: output.mode,
-            records: &batch.records,
-            batch_id: &batch_id,
-            rules: &integration.errors,
+        let write = async |ready: &Ready<C>, done: &mut [Option<Disposition>]| {
+            let load = Load {
+                context: ready.context(self, time_left),
+                target: &target,
+                mode: output.mode,
+                records: &batch.records,
+                batch_id: &batch_id,
+                rules: &integration.errors,
+            };
+            self.connector.load(&load, done).await
         };
-        self.connector.load(&load, done).await?;
+        let mut outcome = write(&ready, done).await;
+        if let Some(renewed) = self.renewed(&ready, outcome.as_ref().err()).await {
+            outcome = write(&renewed, done).await;
+        }
+        outcome?;
         match done.iter().position(Option::is_none) {
             None => Ok(()),
             Some(at) => Err(Failure::unavailable(

@@ -121,7 +121,7 @@ impl<C: Connector> Handler<C> {
             self.breaker_lets_pass(tenant, &recipient.connection).await?;
         }
         let limits = errand.integration.limits.as_ref();
-        let ready = self.ready(errand.envelope, &recipient.connection, limits).await?;
+        let mut ready = self.ready(errand.envelope, &recipient.connection, limits).await?;
         self.target_is_there(errand, &ready).await?;
         let target = typed(&recipient.settings, &format!("recipient {}", recipient.connection))?;
         let mut calls = 0;
@@ -143,7 +143,7 @@ impl<C: Connector> Handler<C> {
             calls += 1;
             progress.has_called = true;
             let again = errand.envelope.replayed || progress.letters[at] == letter::TRIED;
-            match self.tell_one(errand, (&ready, &target), record, again).await {
+            match self.tell_as_now(errand, (&mut ready, &target), record, again).await {
                 Ok(()) => progress.letters[at] = letter::TOLD,
                 Err(failure) if is_about_one(&failure) => {
                     warn!(code = failure.code(), %failure, "parked a notification");
@@ -166,6 +166,25 @@ impl<C: Connector> Handler<C> {
             }
         }
         Ok(())
+    }
+
+    /// Tells it; once more when the secret was rotated meanwhile.
+    async fn tell_as_now(
+        &self,
+        errand: &Errand<'_>,
+        (ready, target): (&mut Ready<C>, &C::Target),
+        record: &Record,
+        again: bool,
+    ) -> Result<(), Failure> {
+        let outcome = self.tell_one(errand, (ready, target), record, again).await;
+        match self.renewed(ready, outcome.as_ref().err()).await {
+            None => outcome,
+            Some(renewed) => {
+                *ready = renewed;
+                // Some of what a notification takes may have got through before the refusal.
+                self.tell_one(errand, (ready, target), record, true).await
+            }
+        }
     }
 
     async fn tell_one(

@@ -1,4 +1,5 @@
-//! Gets a connection ready: settings read, secret read, HTTP client with the shared call limit.
+//! Gets a connection ready: settings read, secret read, HTTP client with the shared call limit. When a
+//! secret was refused and there is a newer one by now, the connector is asked once more with that.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,7 +11,9 @@ use ferrule_core::{
     Envelope, Failure, Name, Object, Tenant, Value,
     definition::{Connection, Limits, Rate, Urgency},
 };
+use ferrule_store::Secret;
 use serde::de::DeserializeOwned;
+use tracing::{info, warn};
 
 use super::Handler;
 use crate::{Connector, Context, DEFAULT_RATE, Http, HttpOptions, Limiter};
@@ -52,10 +55,25 @@ pub(super) struct Ready<C: Connector> {
     pub(super) connection: Arc<Connection>,
     settings: C::Settings,
     secret: Option<C::Secret>,
+    /// Version of the secret.
+    version: Option<String>,
     http: Http,
 }
 
 impl<C: Connector> Ready<C> {
+    fn new(
+        tenant: &Tenant,
+        connection: Arc<Connection>,
+        stored: Option<&Secret>,
+        http: Http,
+    ) -> Result<Self, Failure> {
+        let name = &connection.metadata.name;
+        let settings = typed(&connection.settings, &format!("settings of connection {name}"))?;
+        let secret = stored.map(|secret| secret_of(name, secret.expose())).transpose()?;
+        let version = stored.map(|secret| secret.version.clone());
+        Ok(Self { tenant: tenant.clone(), connection, settings, secret, version, http })
+    }
+
     pub(super) fn settings(&self) -> &C::Settings {
         &self.settings
     }
@@ -93,14 +111,47 @@ impl<C: Connector> Handler<C> {
             let reason = format!("connection {name} belongs to connector {connector} now");
             return Err(Failure::coded("CONNECTION", reason));
         }
-        let settings = typed(&connection.settings, &format!("settings of connection {name}"))?;
-        let owner = Name::new(C::NAME).map_err(|e| Failure::invalid(e.to_string()))?;
+        let owner = owner::<C>()?;
         let secret = self.store.secrets.read(&owner, tenant, name, false).await?;
-        let secret = secret.map(|secret| secret_of(name, secret.expose())).transpose()?;
         let rate = rate(connection.limits.as_ref(), limits);
         let lanes = self.lanes(tenant, name, rate);
         let http = if envelope.urgency == Urgency::High { lanes.urgent } else { lanes.usual };
-        Ok(Ready { tenant: tenant.clone(), connection, settings, secret, http })
+        Ready::new(tenant, connection, secret.as_ref(), http)
+    }
+
+    /// Returns the connection with its secret as it is now, when `failure` says that an older one was
+    /// refused: it was rotated.
+    pub(super) async fn renewed(
+        &self,
+        ready: &Ready<C>,
+        failure: Option<&Failure>,
+    ) -> Option<Ready<C>> {
+        if !matches!(failure, Some(Failure::Unauthorized { .. })) {
+            return None;
+        }
+        let renewed = match Box::pin(self.newest(ready)).await {
+            Ok(renewed) => renewed,
+            // That it was refused says more.
+            Err(failure) => {
+                warn!(code = failure.code(), %failure, "cannot read the secret again");
+                None
+            }
+        };
+        if renewed.is_some() {
+            let connection = &ready.connection.metadata.name;
+            info!(%connection, "the secret was rotated: once more with the new one");
+        }
+        renewed
+    }
+
+    async fn newest(&self, ready: &Ready<C>) -> Result<Option<Ready<C>>, Failure> {
+        let Ready { tenant, connection, version, http, .. } = ready;
+        let name = &connection.metadata.name;
+        let secret = self.store.secrets.read_newest(&owner::<C>()?, tenant, name).await?;
+        if secret.as_ref().map(|secret| &secret.version) == version.as_ref() {
+            return Ok(None);
+        }
+        Ready::new(tenant, Arc::clone(connection), secret.as_ref(), http.clone()).map(Some)
     }
 
     fn lanes(&self, tenant: &Tenant, name: &Name, rate: Rate) -> Lanes {
@@ -117,6 +168,11 @@ impl<C: Connector> Handler<C> {
         });
         lanes.clone()
     }
+}
+
+/// Whose secrets a connector's are.
+fn owner<C: Connector>() -> Result<Name, Failure> {
+    Name::new(C::NAME).map_err(|e| Failure::invalid(e.to_string()))
 }
 
 /// Takes the stricter of the connection's and the integration's call limit.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ferrule_connector::Failure;
-use ferrule_core::{Notification, RunState, Task, Value};
-use ferrule_store::ErrorState;
+use ferrule_connector::{Checked, Failure, Name};
+use ferrule_core::{Check, Message, Notification, RunState, Task, Value};
+use ferrule_store::{ErrorState, Secrets, Table};
 
 use crate::world::World;
 
@@ -136,4 +136,51 @@ async fn a_record_says_nothing_of_when_it_came() {
     world.store.send("bell", &[message], Duration::ZERO).await.unwrap();
     assert!(world.deliver(&world.runner()).await);
     assert_eq!(world.heard(), ["front: n-a"]);
+}
+
+/// A world whose bell has a new password, which this process does not know yet.
+async fn rotated() -> World {
+    let world = World::new().await;
+    let owner = Name::new("bell").unwrap();
+    let Secrets::Memory(secrets) = &world.store.secrets else { panic!("not in memory") };
+    secrets.write(&owner, &world.tenant, &owner, r#"{"password":"old"}"#, None);
+    secrets.rotate_elsewhere(&owner, &world.tenant, &owner, r#"{"password":"new"}"#);
+    *world.bell.password.lock().unwrap() = Some("new".into());
+    world
+}
+
+fn check(world: &World, reply_to: &str) -> Message {
+    let connection = Name::new("bell").unwrap();
+    let task = Task::Check(Check { connection, reply_to: reply_to.into() });
+    Message { envelope: world.message(&[]).envelope, task }
+}
+
+async fn answer(world: &World, reply_to: &str) -> Option<Checked> {
+    let row = world.store.tables.get(Table::State, "acme", reply_to).await.unwrap();
+    row.map(|row| row.read().unwrap())
+}
+
+#[tokio::test]
+async fn a_secret_that_was_rotated_meanwhile_is_read_again_at_once() {
+    let world = rotated().await;
+    world.send(&["a", "b"]).await;
+    assert!(world.deliver(&world.runner()).await);
+    assert_eq!(world.heard(), ["front: n-a", "front: n-b"]);
+    let world = rotated().await;
+    world.store.send("bell", &[check(&world, "r1")], Duration::ZERO).await.unwrap();
+    assert!(world.deliver(&world.runner()).await);
+    assert!(answer(&world, "r1").await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn the_answer_of_a_check_is_written_down_though_not_at_the_first_attempt() {
+    for calls in 0..12 {
+        let world = World::new().await;
+        world.store.send("bell", &[check(&world, "r1")], Duration::ZERO).await.unwrap();
+        world.fuse.light(calls);
+        assert!(world.deliver(&world.runner()).await);
+        world.fuse.mend();
+        world.settle().await;
+        assert!(answer(&world, "r1").await.is_some(), "after {calls} calls");
+    }
 }

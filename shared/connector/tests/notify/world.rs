@@ -38,9 +38,29 @@ pub(crate) type Answers = Arc<Mutex<BTreeMap<String, Failure>>>;
 pub(crate) struct Bell {
     pub(crate) rings: Arc<Mutex<Vec<Ring>>>,
     pub(crate) answers: Answers,
+    /// Nobody rings without it.
+    pub(crate) password: Arc<Mutex<Option<String>>>,
 }
 
-/// Settings and secret: nothing.
+impl Bell {
+    fn let_in(&self, secret: Option<&Password>) -> Result<(), Failure> {
+        let wanted = self.password.lock().unwrap().clone();
+        let is_right = secret.map(|secret| &secret.password) == wanted.as_ref();
+        if wanted.is_none() || is_right {
+            Ok(())
+        } else {
+            Err(Failure::unauthorized("bell", "the password is wrong"))
+        }
+    }
+}
+
+/// What opens the door to it.
+#[derive(Deserialize)]
+pub(crate) struct Password {
+    password: String,
+}
+
+/// Settings: nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Nothing {}
 
@@ -54,11 +74,12 @@ impl Connector for Bell {
     const NAME: &'static str = "bell";
     const ROLES: &'static [Role] = &[Role::Notify];
     type Settings = Nothing;
-    type Secret = Nothing;
+    type Secret = Password;
     type Source = Nothing;
     type Target = Target;
 
     async fn notify(&self, notify: &Notify<'_, Self>) -> Result<Receipt, Failure> {
+        self.let_in(notify.context.secret)?;
         let Notification { id, title, .. } = notify.notification;
         let to = notify.target.to.clone();
         let failure = self.answers.lock().unwrap().get(&format!("{to}/{title}")).cloned();
@@ -73,7 +94,8 @@ impl Connector for Bell {
         format!("the bell {}", target.to)
     }
 
-    async fn check(&self, _: &Context<'_, Self>) -> Result<Health, Failure> {
+    async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {
+        self.let_in(context.secret)?;
         match self.answers.lock().unwrap().get("check") {
             Some(failure) => Err(failure.clone()),
             None => Ok(Health { message: "it rings".into() }),

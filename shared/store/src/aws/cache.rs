@@ -17,6 +17,10 @@ const STALE: Duration = Duration::from_hours(1);
 /// How long nobody is asked again after not answering.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// How long a secret is believed to be the newest when somebody doubts it: whoever is refused, or sends
+/// forgeries, makes us ask no more often.
+const NEWEST: Duration = Duration::from_secs(10);
+
 /// One secret's place. Whoever holds the lock asks; others wait for the same answer.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Cached>>>;
 
@@ -59,6 +63,11 @@ impl Cached {
     /// Tells whether this was read after somebody asked for it: they waited for the same answer.
     pub(super) fn answers(&self, asked_at: i64) -> bool {
         self.read_at > asked_at
+    }
+
+    /// Tells whether this was read so lately that asking again tells nothing new.
+    pub(super) fn is_newest(&self, now: i64) -> bool {
+        is_within(NEWEST, self.read_at, now)
     }
 
     /// Tells whether this can be served while nobody answers.

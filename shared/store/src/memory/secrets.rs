@@ -25,6 +25,8 @@ pub struct Secrets {
 #[derive(Debug, Default)]
 struct Kept {
     secrets: HashMap<Key, Secret>,
+    /// Newer ones that no cache knows of.
+    rotated: HashMap<Key, Secret>,
     versions: Versions,
     writes: u64,
 }
@@ -83,9 +85,28 @@ impl Secrets {
         Ok(found)
     }
 
-    /// Reads a secret.
-    pub fn read(&self, owner: &Name, tenant: &Tenant, connection: &Name) -> Option<Secret> {
-        lock(&self.kept).secrets.get(&key(owner, tenant, connection)).cloned()
+    /// Reads a secret; one that was rotated elsewhere only when it is asked for `fresh`.
+    pub fn read(
+        &self,
+        owner: &Name,
+        tenant: &Tenant,
+        connection: &Name,
+        fresh: bool,
+    ) -> Option<Secret> {
+        let mut kept = lock(&self.kept);
+        let key = key(owner, tenant, connection);
+        if let Some(rotated) = fresh.then(|| kept.rotated.remove(&key)).flatten() {
+            kept.secrets.insert(key.clone(), rotated);
+        }
+        kept.secrets.get(&key).cloned()
+    }
+
+    /// Has somebody else rotate a secret: this process knows the old one still.
+    pub fn rotate_elsewhere(&self, owner: &Name, tenant: &Tenant, connection: &Name, body: &str) {
+        let mut kept = lock(&self.kept);
+        kept.writes += 1;
+        let secret = Secret::new(format!("v{}", kept.writes), body);
+        kept.rotated.insert(key(owner, tenant, connection), secret);
     }
 
     /// Writes a new version when `expected` is the current one, or when nothing is expected.
@@ -99,6 +120,9 @@ impl Secrets {
     ) -> bool {
         let mut kept = lock(&self.kept);
         let key = key(owner, tenant, connection);
+        if let Some(rotated) = kept.rotated.remove(&key) {
+            kept.secrets.insert(key.clone(), rotated);
+        }
         let current = kept.secrets.get(&key).map(|secret| secret.version.as_str());
         if expected.is_some() && expected != current {
             return false;

@@ -80,6 +80,12 @@ impl Vault {
         Ok(secret.as_ref().map(Secret::expose).map(str::to_owned))
     }
 
+    async fn newest(&self) -> Option<String> {
+        let (rest, acme, jira) = place();
+        let secret = self.secrets.read_newest(&rest, &acme, &jira).await.unwrap();
+        secret.as_ref().map(Secret::expose).map(str::to_owned)
+    }
+
     async fn write(&self, body: &str, expected: &str) -> Result<bool, Failure> {
         let (rest, acme, jira) = place();
         self.secrets.write(&rest, &acme, &jira, body, Some(expected)).await
@@ -97,6 +103,23 @@ fn version(version: &str) -> Value {
 
 fn body(version: &str) -> String {
     format!("body of {version}")
+}
+
+#[tokio::test]
+async fn who_is_refused_again_and_again_makes_it_ask_once_in_ten_seconds() {
+    let aws = Aws::start().await;
+    for answer in ["v1", "v2", "v3"] {
+        aws.answers(READ, 200, version(answer)).await;
+    }
+    let vault = Vault::new(&aws);
+    assert_eq!(vault.read(false).await.unwrap().unwrap(), body("v1"));
+    vault.clock.advance(Duration::from_secs(30));
+    for _ in 0..1000 {
+        assert_eq!(vault.newest().await.unwrap(), body("v2"));
+    }
+    vault.clock.advance(Duration::from_secs(10));
+    assert_eq!(vault.newest().await.unwrap(), body("v3"));
+    assert_eq!(aws.calls().await.len(), 3);
 }
 
 #[tokio::test]
