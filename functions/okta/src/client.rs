@@ -16,6 +16,9 @@ use crate::{Okta, settings};
 /// Most records that Okta recommends for a page.
 const PAGE: usize = 200;
 
+/// Path of the System Log ends so.
+const LOG: &str = "/api/v1/logs";
+
 /// Rights that reading needs.
 const SCOPES: &str = "okta.users.read okta.groups.read okta.logs.read";
 
@@ -91,7 +94,9 @@ impl<'a> Client<'a> {
         };
         let came =
             Came { url: &url, position, headers: &answer.headers, body: &body, records: items };
-        let next = Paging::LinkHeader.next(&came)?;
+        // The log always names a next page, for those who wait for more: at its end this very one.
+        let is_end = items.is_empty() && url.path().ends_with(LOG);
+        let next = if is_end { None } else { Paging::LinkHeader.next(&came)? };
         let next = next.and_then(|next| next.as_str().map(str::to_owned));
         let origin = url[..url::Position::AfterPath].to_owned();
         let Value::Array(items) = body else { return Err(answer.unreadable("no list")) };

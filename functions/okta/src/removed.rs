@@ -82,8 +82,8 @@ async fn log(
     since: &str,
     link: Option<String>,
 ) -> Result<Page, Failure> {
-    let mut page = if let Some(link) = link {
-        client.follow(&link).await?
+    if let Some(link) = link {
+        client.follow(&link).await
     } else {
         let filter = format!("eventType eq \"{event}\"");
         let until = moment(request.started_at_ms)?;
@@ -93,13 +93,8 @@ async fn log(
             ("filter", filter.as_str()),
             ("limit", PAGE),
         ];
-        client.list(&["logs"], &parameters).await?
-    };
-    // The log always names a next page: for those who wait for more.
-    if page.items.is_empty() {
-        page.next = None;
+        client.list(&["logs"], &parameters).await
     }
-    Ok(page)
 }
 
 fn fetched(page: &Page, records: Vec<Record>) -> Fetched {

@@ -11,6 +11,7 @@
 pub mod contract;
 mod event;
 mod generated;
+pub mod okta;
 pub mod postgres;
 mod script;
 mod server;

@@ -2,29 +2,39 @@
 
 use std::sync::{Arc, Mutex};
 
-use ferrule_testing::vendor::{Reply, Request, Vendor};
 use serde_json::{Value, json};
 
+use crate::vendor::{Reply, Request, Vendor};
+
+/// The API token that it takes.
+pub const TOKEN: &str = "t0ken-of-okta";
+
 /// What the organisation holds.
-#[derive(Default)]
-pub(super) struct Content {
-    pub(super) users: Vec<Value>,
-    pub(super) groups: Vec<Value>,
+#[derive(Debug, Default)]
+pub struct Content {
+    /// Users.
+    pub users: Vec<Value>,
+    /// Groups.
+    pub groups: Vec<Value>,
     /// Group, user.
-    pub(super) members: Vec<(String, String)>,
-    pub(super) log: Vec<Value>,
+    pub members: Vec<(String, String)>,
+    /// Entries of the System Log.
+    pub log: Vec<Value>,
     /// Answers given instead, by number of the request.
-    pub(super) instead: Vec<(usize, Reply)>,
+    pub instead: Vec<(usize, Reply)>,
 }
 
 /// The organisation as a server.
-pub(super) struct Org {
-    pub(super) vendor: Vendor,
-    pub(super) content: Arc<Mutex<Content>>,
+#[derive(Debug)]
+pub struct Org {
+    /// The server.
+    pub vendor: Vendor,
+    content: Arc<Mutex<Content>>,
 }
 
 impl Org {
-    pub(super) async fn start() -> Self {
+    /// Starts without anybody in it.
+    pub async fn start() -> Self {
         let content = Arc::<Mutex<Content>>::default();
         let held = Arc::clone(&content);
         let vendor = Vendor::start(move |request, number| {
@@ -36,37 +46,64 @@ impl Org {
         Self { vendor, content }
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Content)) {
+    /// Changes what it holds.
+    pub fn change(&self, change: impl FnOnce(&mut Content)) {
         change(&mut self.content.lock().unwrap());
     }
 
-    /// Requests that got a proper answer, as path and query.
-    pub(super) fn asked(&self) -> Vec<String> {
+    /// Returns what was asked so far, as path and query.
+    pub fn asked(&self) -> Vec<String> {
         let ask = |r: &Request| format!("{}?{}", r.path, r.raw_query);
         self.vendor.requests().iter().map(ask).collect()
     }
 }
 
-pub(super) fn user(number: usize, status: &str, changed: &str) -> Value {
+/// Makes a user; `changed` is when that was last.
+pub fn user(number: usize, status: &str, changed: &str) -> Value {
     json!({
         "id": format!("00u{number:05}"), "status": status, "lastUpdated": changed,
         "profile": {"login": format!("u{number}@example.com"), "email": format!("u{number}@example.com")},
     })
 }
 
-pub(super) fn group(id: &str, name: &str, changed: &str) -> Value {
+/// Makes a group; `changed` is when its members did so last.
+pub fn group(id: &str, name: &str, changed: &str) -> Value {
     json!({"id": id, "lastUpdated": changed, "lastMembershipUpdated": changed,
            "type": "OKTA_GROUP", "profile": {"name": name}})
 }
 
-pub(super) fn entry(event: &str, at: &str, targets: &[(&str, &str)]) -> Value {
+/// Makes an entry of the System Log.
+pub fn entry(event: &str, at: &str, targets: &[(&str, &str)]) -> Value {
     let targets: Vec<Value> =
         targets.iter().map(|(kind, id)| json!({"type": kind, "id": id})).collect();
     json!({"eventType": event, "published": at, "target": targets})
 }
 
+/// By this server's clock it is then: far from anybody else's.
+const NOW: (&str, i64) = ("Sun, 01 Mar 2026 01:00:00 GMT", 1_772_326_800);
+
+/// Makes the answer to too many calls: there may be more after `wait_secs`.
+pub fn limited(wait_secs: i64) -> Reply {
+    let body = r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit"}"#;
+    Reply::json(body)
+        .with_status(429)
+        .header("date", NOW.0)
+        .header("x-rate-limit-limit", "600")
+        .header("x-rate-limit-remaining", "0")
+        .header("x-rate-limit-reset", &(NOW.1 + wait_secs).to_string())
+}
+
+/// Makes the answer to too many calls at the same time: its reset means nothing.
+pub fn crowded() -> Reply {
+    Reply::json(r#"{"errorCode":"E0000047"}"#)
+        .with_status(429)
+        .header("x-rate-limit-limit", "0")
+        .header("x-rate-limit-remaining", "0")
+        .header("x-rate-limit-reset", &(NOW.1 + 3000).to_string())
+}
+
 fn answer(content: &Content, request: &Request) -> Reply {
-    if request.header("authorization") != Some("SSWS t0ken-of-okta") {
+    if request.header("authorization") != Some(format!("SSWS {TOKEN}").as_str()) {
         let body = json!({"errorCode": "E0000011", "errorSummary": "Invalid token provided"});
         return Reply::json(body.to_string()).with_status(401);
     }
