@@ -84,18 +84,22 @@ pub(crate) async fn batch(
         let why = reason.clone();
         wishes.push(change(one, why).map_err(|problem| problem.of_change(index))?);
     }
-    for ConfigChange { at, wish, .. } in &wishes {
-        let verb = match wish {
-            ConfigWish::Set { .. } => "set",
-            ConfigWish::Rollback(_) => "rollback",
-            ConfigWish::Delete => "delete",
-        };
-        let action = format!("POST /v1/config {verb} {} {}", at.environment, at.key);
-        service.note(&caller, &action).await?;
-    }
+    let actions: Vec<String> = wishes.iter().map(action).collect();
+    // One row for all: they are made together or not at all.
+    service.note(&caller, &format!("POST /v1/config {}", actions.join(", "))).await?;
     let made = service.all(&caller, &wishes, telling).await?;
     let done = made.map_err(|no| refused(&wishes[no.index].at, no.why).of_change(no.index))?;
     Ok(Json(Done { items: done.into_iter().map(ConfigView::after).collect() }))
+}
+
+/// Says what a change does, for the audit trail.
+fn action(ConfigChange { at, wish, .. }: &ConfigChange) -> String {
+    let verb = match wish {
+        ConfigWish::Set { .. } => "set",
+        ConfigWish::Rollback(_) => "rollback",
+        ConfigWish::Delete => "delete",
+    };
+    format!("{verb} {} {}", at.environment, at.key)
 }
 
 fn change(one: One, reason: Option<String>) -> Result<ConfigChange, Problem> {

@@ -1,6 +1,6 @@
 //! Changes: all or nothing, together with the event that tells of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ferrule_core::{Event, Failure, Tenant, Value, definition::Problem};
 use tracing::warn;
@@ -10,7 +10,7 @@ use super::{
     event::{Told, posted},
     plan::{Author, Planned},
 };
-use crate::{Listeners, Posted, Store, When, Write, post};
+use crate::{Item, Listeners, Posted, Store, Table, When, Write, post};
 
 /// Most changes in one transaction: two rows each, and one for the event.
 pub const MOST_CHANGES: usize = 40;
@@ -135,9 +135,12 @@ impl Store {
         author: &Author<'_>,
         changes: &[ConfigChange],
     ) -> Result<Result<Plan, Refused>, Failure> {
+        let keys: Vec<String> = changes.iter().map(|change| change.at.row()).collect();
+        let rows = self.tables.get_many(Table::Registry, author.tenant.as_str(), &keys).await?;
+        let rows: HashMap<&str, &Item> = rows.iter().map(|row| (row.sk.as_str(), row)).collect();
         let mut all = Vec::with_capacity(changes.len());
-        for (index, change) in changes.iter().enumerate() {
-            match self.check_one(author, change).await? {
+        for (index, (change, key)) in changes.iter().zip(&keys).enumerate() {
+            match self.check_one(author, change, rows.get(key.as_str()).copied()).await? {
                 Ok(checked) => all.push(checked),
                 Err(why) => return Ok(Err(Refused { index, why })),
             }

@@ -68,13 +68,14 @@ impl There {
 }
 
 impl Store {
-    /// Decides whether a change can be made. Nothing is written.
+    /// Decides whether a change can be made of the row that is there. Nothing is written.
     pub(super) async fn check_one<'c>(
         &self,
         author: &Author<'_>,
         change: &'c ConfigChange,
+        row: Option<&Item>,
     ) -> Result<Result<Checked<'c>, ConfigRefusal>, Failure> {
-        let there = self.there(author.tenant, &change.at).await?;
+        let there = self.there(author.tenant, &change.at, row).await?;
         if !there.meets(change.when) {
             return Ok(Err(ConfigRefusal::Conflict));
         }
@@ -99,8 +100,12 @@ impl Store {
         self.rows(author, change, there, wanted).await
     }
 
-    async fn there(&self, tenant: &Tenant, at: &ConfigAt) -> Result<There, Failure> {
-        let row = self.tables.get(Table::Registry, tenant.as_str(), &at.row()).await?;
+    async fn there(
+        &self,
+        tenant: &Tenant,
+        at: &ConfigAt,
+        row: Option<&Item>,
+    ) -> Result<There, Failure> {
         let Some(row) = row else {
             return Ok(There { config: None, value: None, salt: None, schema_since: 0 });
         };

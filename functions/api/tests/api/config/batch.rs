@@ -32,8 +32,9 @@ async fn many_changes_are_made_together_and_told_in_one_message() {
     assert_eq!(at(&told[0].0, "reason"), "release 7");
     let trail = hub.store.audit_trail(&tenant("acme"), 9).await.unwrap();
     let of = |action: &str| trail.iter().any(|row| row.action == action);
-    assert!(of("POST /v1/config set default app.database.host"), "{trail:?}");
-    assert!(of("POST /v1/config delete default app.name"), "{trail:?}");
+    let all = "set default app.database.host, delete default app.name, set staging app.new";
+    assert!(of(&format!("POST /v1/config {all}")), "{trail:?}");
+    assert!(of("POST /v1/config rollback default app.database.host"), "{trail:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod model;
 use ferrule_core::{Message, Name, Task, Tenant, Value, json};
 
 use super::*;
-use crate::{Clock, Listeners, Queues, Refused, Store, When, memory::Fuse};
+use crate::{Clock, Listeners, Queues, Refused, Store, Table, When, memory::Fuse};
 
 /// 2023-11-14T22:13:20Z
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -336,7 +336,8 @@ async fn what_is_so_already_must_still_be_so_when_the_rest_is_written() {
     let author = plan::Author { tenant, by: "ann", at, local_only };
     let mut writes = Vec::new();
     for change in [&unchanged, &set("limit", "5")] {
-        let checked = world.store.check_one(&author, change).await.unwrap();
+        let row = world.store.tables.get(Table::Registry, tenant.as_str(), &change.at.row()).await;
+        let checked = world.store.check_one(&author, change, row.unwrap().as_ref()).await.unwrap();
         let planned = world.store.plan_one(&author, checked.unwrap_or_else(|_| panic!())).await;
         writes.extend(planned.unwrap().writes);
     }
