@@ -15,6 +15,9 @@ use crate::store::Depot;
 /// Most bytes of names that are listed at once.
 const MAX_NAME_BYTES: usize = 16 * 1024;
 
+/// Longest pattern: each name is compared with all of it.
+pub(crate) const MAX_PATTERN_BYTES: usize = 512;
+
 /// What stands in `path` of a source.
 #[derive(Debug)]
 pub(crate) enum Pattern {
@@ -34,7 +37,7 @@ impl Matcher {
         Regex::new(glob.regex().trim_start_matches("(?-u)")).map(Self)
     }
 
-    fn is_match(&self, name: &str) -> bool {
+    pub(crate) fn is_match(&self, name: &str) -> bool {
         let bytes: String = name.bytes().map(char::from).collect();
         self.0.is_match(&bytes)
     }
@@ -59,6 +62,9 @@ impl Pattern {
         let refused = |error: &dyn Display| {
             Failure::coded("FILE_PATH", format!("`path` {text:?} is not a pattern: {error}"))
         };
+        if text.len() > MAX_PATTERN_BYTES {
+            return Err(refused(&format!("it has at most {MAX_PATTERN_BYTES} bytes")));
+        }
         let glob = GlobBuilder::new(text).literal_separator(true).build();
         let matcher = Matcher::new(&glob.map_err(|error| refused(&error))?);
         let matcher = matcher.map_err(|error| refused(&error))?;

@@ -112,7 +112,7 @@ impl Reading {
                 Step::Record(framed) => return Ok(Some(framed)),
                 Step::Skip(bytes) => self.text.consume(bytes),
                 Step::More if self.text.is_ended() => return Ok(None),
-                Step::More => self.text.fill().await.map_err(|failure| self.in_file(failure))?,
+                Step::More => self.text.widen().await.map_err(|failure| self.in_file(failure))?,
             }
         }
     }

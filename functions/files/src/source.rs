@@ -11,6 +11,7 @@ use crate::format::{Compression, Csv, Format};
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// A path, or a pattern with `*`, `**`, `?`, `[a-z]`, `{a,b}`: `incidents/*.csv`.
+    #[schemars(length(max = 512))]
     pub path: String,
     /// What one record is.
     #[serde(default)]

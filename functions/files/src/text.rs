@@ -14,6 +14,9 @@ pub(crate) type Chunks = BoxStream<'static, Result<Bytes, Failure>>;
 /// Bytes already read that are kept before the window is moved to the front.
 const SLACK_BYTES: usize = 256 * 1024;
 
+/// Most bytes that the window is widened by, unless a piece is larger.
+const WIDER_BYTES: usize = 1024 * 1024;
+
 /// How a file may be packed and encoded, as far as the source says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wrapping {
@@ -135,13 +138,26 @@ impl Text {
         }
     }
 
-    /// Widens the window, or finds the end of the file.
+    /// Adds a piece to the window, or finds the end of the file.
     pub(crate) async fn fill(&mut self) -> Result<(), Failure> {
         match self.next_piece().await? {
             Some(piece) => self.take_in(&piece),
             None => self.end(),
         }
         Ok(())
+    }
+
+    /// Widens the window to about twice what it is. Whoever looks at it from its start again so looks
+    /// at each byte a few times, however small the pieces are that come.
+    pub(crate) async fn widen(&mut self) -> Result<(), Failure> {
+        let size = self.window().len();
+        let wanted = size + size.min(WIDER_BYTES);
+        loop {
+            self.fill().await?;
+            if self.ended || self.window().len() >= wanted {
+                return Ok(());
+            }
+        }
     }
 
     /// Collects at least `bytes` of the start of the file, unless it is shorter.

@@ -5,6 +5,8 @@ mod connector;
 mod csv;
 mod files;
 mod folder;
+mod fuzz;
+mod hostile;
 mod json;
 mod load;
 mod memory;

@@ -5,11 +5,16 @@ use proptest::prelude::*;
 
 use super::{Got, depot, gz, read, source, utf16};
 
-fn block<F: Future>(future: F) -> F::Output {
+pub(super) fn block<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-async fn in_pages(name: &str, bytes: &[u8], more: &str, size: usize) -> Result<Got, String> {
+pub(super) async fn in_pages(
+    name: &str,
+    bytes: &[u8],
+    more: &str,
+    size: usize,
+) -> Result<Got, String> {
     let source = source(&format!(r#"{{"path": "{name}"{more}}}"#));
     let got = read(&depot(&[(name, bytes)]).await, &source, size).await;
     got.map(|got| Got { pages: 0, ..got }).map_err(|failure| failure.to_string())
