@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_hours(1);
 const FIRST_MS: i64 = 60_000;
 
 /// Partition and sort key of the row that says up to when checks were asked for.
-const ROW: (&str, &str) = ("schedule", "checks");
+const ROW: (&str, &str) = ("#schedule", "checks");
 
 #[derive(Serialize, Deserialize)]
 struct Asked {

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{Item, Query, Store, Table, When, Write, listeners::listens};
 
 /// Partition of the pointers that `schedule` reads.
-const SCHEDULES: &str = "schedules";
+const SCHEDULES: &str = "#schedules";
 
 /// Partition of the tenants that have, or had, an integration.
 const TENANTS: &str = "#tenants";
 
 /// Partition of the connectors that are deployed.
-const CONNECTORS: &str = "connectors";
+const CONNECTORS: &str = "#connectors";
 
 /// A definition as it is stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Item, Posted, Store, Table, When, Write, outbox::post};
 
 /// Partition of the pointers that `schedule` reads.
-const CONNECTIONS: &str = "connections";
+const CONNECTIONS: &str = "#connections";
 
 /// Times a result is written again when another check came between.
 const TRIES: usize = 5;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Item, Store, Table, When};
 
 /// Partition of all keys, by hash.
-const KEYS: &str = "keys";
+const KEYS: &str = "#keys";
 
 /// Starts every customer key, so that scanners recognise a leaked one.
 const PREFIX: &str = "frl_";

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Item, Query, Store, Table, When, Write};
 
 /// Partition of the rows, over all tenants.
-const OUTBOX: &str = "outbox";
+const OUTBOX: &str = "#outbox";
 
 /// Whose name is on messages with events.
 const EVENTS: &str = "events";

@@ -20,7 +20,7 @@ pub const PARKED_DAYS: u32 = 30;
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// Partition of the pointers that `schedule` reads, over all tenants; in order of days.
-pub(crate) const PARKED: &str = "parked";
+pub(crate) const PARKED: &str = "#parked";
 
 /// Rows written at one time.
 const TOGETHER: usize = 16;

@@ -16,7 +16,7 @@ use crate::{Item, Query, Start, Store, Table, When, Write, envelope_of};
 const REMEMBER_SECS: i64 = 90 * 86_400;
 
 /// Partition of the replays that are going on, over all tenants.
-const GOING_ON: &str = "replays";
+const GOING_ON: &str = "#replays";
 
 /// Most kinds of reasons that are told apart.
 const MOST_REASONS: usize = 20;

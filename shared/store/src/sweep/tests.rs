@@ -145,6 +145,41 @@ async fn runs_of_a_removed_integration_end_too() {
 }
 
 #[tokio::test]
+async fn a_tenant_by_the_name_of_one_of_the_hubs_partitions_disturbs_nobody() {
+    for partition in [
+        "tenants",
+        "schedules",
+        "connections",
+        "connectors",
+        "keys",
+        "outbox",
+        "digests",
+        "parked",
+        "replays",
+        "schedule",
+    ] {
+        assert!(Tenant::new(format!("#{partition}")).is_err());
+        let hub = hub().await;
+        let tenant = Tenant::new(partition).unwrap();
+        let store = &hub.store;
+        let run = {
+            let connection: Connection = serde_json::from_str(CONNECTION).unwrap();
+            store.put_connection(&tenant, &connection, When::Always).await.unwrap().unwrap();
+            store.put_integration(&tenant, &hub.integration, When::Always).await.unwrap().unwrap();
+            store.start_run(&tenant, &hub.integration.metadata.name, "api", false).await.unwrap()
+        };
+        assert_eq!(store.checkable().await.unwrap().len(), 2, "{partition}");
+        assert!(store.scheduled().await.unwrap().is_empty(), "{partition}");
+        assert!(store.connectors().await.unwrap().is_empty(), "{partition}");
+        assert_eq!(store.drain_outbox().await.unwrap(), 0, "{partition}");
+        assert_eq!(store.flush_overdue().await.unwrap(), 0, "{partition}");
+        hub.hours(25);
+        assert_eq!(hub.given_up().await, 1, "{partition}");
+        assert!(store.run(&tenant, &run.run).await.unwrap().unwrap().state.is_over());
+    }
+}
+
+#[tokio::test]
 async fn a_tick_is_one_run_whoever_dies_while_it_starts() {
     let fuse = Fuse::default();
     for calls in 0..12 {
