@@ -118,6 +118,11 @@ impl Object {
         }
     }
 
+    /// Takes entries whose keys are known to be different.
+    pub(crate) fn of_new_keys(entries: Vec<(Key, Value)>) -> Self {
+        Self(entries)
+    }
+
     /// Adds a key that is known to be new.
     pub(crate) fn push(&mut self, key: Key, value: Value) {
         self.0.push((key, value));

@@ -18,14 +18,14 @@ pub(crate) fn parse_deep(text: &[u8], max_depth: usize) -> Result<Value, Error> 
     let body = std::str::from_utf8(body).map_err(|error| {
         Error::new(skipped + error.valid_up_to(), "invalid JSON: invalid UTF-8".to_owned())
     })?;
-    let mut reader = Reader { text: body, at: 0, max_depth };
+    let mut reader = Reader::new(body, max_depth);
     let outcome = reader.only_value();
     outcome.map_err(|reason| Error::new(skipped + reader.at, reason))
 }
 
 /// Tells whether `text` is one JSON number and nothing else.
 pub(crate) fn is_number(text: &str) -> bool {
-    let mut reader = Reader { text, at: 0, max_depth: 0 };
+    let mut reader = Reader::new(text, 0);
     reader.number_end().is_some_and(|end| end == text.len())
 }
 
@@ -33,6 +33,9 @@ struct Reader<'t> {
     text: &'t str,
     at: usize,
     max_depth: usize,
+    /// Entries and items of what is still open, the innermost last: each list and object then asks for its memory once, as much as it needs.
+    entries: Vec<(Key, Value)>,
+    items: Vec<Value>,
 }
 
 fn expected<T>(what: &str) -> Result<T, String> {
@@ -40,6 +43,10 @@ fn expected<T>(what: &str) -> Result<T, String> {
 }
 
 impl<'t> Reader<'t> {
+    fn new(text: &'t str, max_depth: usize) -> Self {
+        Self { text, at: 0, max_depth, entries: Vec::new(), items: Vec::new() }
+    }
+
     fn only_value(&mut self) -> Result<Value, String> {
         let value = self.value(0)?;
         match self.peek() {
@@ -108,20 +115,21 @@ impl<'t> Reader<'t> {
     }
 
     fn array(&mut self, depth: usize) -> Result<Value, String> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         if self.enter(b']') {
             loop {
-                items.push(self.value(depth + 1)?);
+                let item = self.value(depth + 1)?;
+                self.items.push(item);
                 if !self.another(b']')? {
                     break;
                 }
             }
         }
-        Ok(Value::Array(items))
+        Ok(Value::Array(self.items.drain(first..).collect()))
     }
 
     fn object(&mut self, depth: usize) -> Result<Value, String> {
-        let mut object = Object::new();
+        let first = self.entries.len();
         if self.enter(b'}') {
             loop {
                 if self.peek() != Some(b'"') {
@@ -132,15 +140,16 @@ impl<'t> Reader<'t> {
                     return expected("colon");
                 }
                 self.at += 1;
-                object.push(key, self.value(depth + 1)?);
+                let value = self.value(depth + 1)?;
+                self.entries.push((key, value));
                 if !self.another(b'}')? {
                     break;
                 }
             }
         }
-        match duplicate(&object) {
+        match duplicate(&self.entries[first..]) {
             Some(key) => Err(format!("duplicate key {key:?}")),
-            None => Ok(Value::Object(object)),
+            None => Ok(Value::Object(Object::of_new_keys(self.entries.drain(first..).collect()))),
         }
     }
 
@@ -274,12 +283,24 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Small objects are compared key by key, large ones by hash: both stay quick.
-fn duplicate(object: &Object) -> Option<&str> {
-    if object.len() > 48 {
-        let mut seen = HashSet::with_capacity(object.len());
-        return object.iter().map(|(key, _)| key).find(|key| !seen.insert(*key));
+/// Small objects are compared key by key, large ones by hash: both stay quick. Keys whose sketch is new need no comparison.
+fn duplicate(entries: &[(Key, Value)]) -> Option<&str> {
+    let mut keys = entries.iter().map(|(key, _)| key.as_str());
+    if entries.len() > 48 {
+        let mut seen = HashSet::with_capacity(entries.len());
+        return keys.find(|key| !seen.insert(*key));
     }
-    let keys = || object.iter().map(|(key, _)| key);
-    keys().enumerate().find(|(at, key)| keys().take(*at).any(|k| k == *key)).map(|(_, key)| key)
+    let (mut seen, mut at) = (0_u64, 0);
+    keys.find(|key| {
+        let bit = 1 << sketch(key.as_bytes());
+        let again = seen & bit != 0 && entries[..at].iter().any(|(before, _)| before == key);
+        (seen, at) = (seen | bit, at + 1);
+        again
+    })
+}
+
+/// Below 64, and mostly different for different keys.
+fn sketch(key: &[u8]) -> usize {
+    let end = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
+    (key.len() * 11 + end(key.first()) * 7 + end(key.last())) % 64
 }

@@ -85,6 +85,27 @@ fn refuses_what_is_not_json_and_says_where() {
 }
 
 #[test]
+fn a_repeated_key_is_found_among_keys_that_look_alike() {
+    for count in 1..60 {
+        let keys: Vec<_> = (0..count).map(|n| format!("a{n:03}z")).collect();
+        let object = |keys: &[String]| {
+            format!(
+                "{{{}}}",
+                keys.iter().map(|key| format!("\"{key}\":1")).collect::<Vec<_>>().join(",")
+            )
+        };
+        assert_eq!(round(&object(&keys)), object(&keys));
+        for again in &keys {
+            let keys: Vec<_> = keys.iter().chain([again]).cloned().collect();
+            assert!(
+                round(&object(&keys)).contains(&format!("duplicate key \"{again}\"")),
+                "{again} of {count}"
+            );
+        }
+    }
+}
+
+#[test]
 fn nests_128_levels_and_no_deeper() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(round(&nested(MAX_DEPTH)), nested(MAX_DEPTH));
