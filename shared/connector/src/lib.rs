@@ -5,6 +5,9 @@
 
 pub mod auth;
 mod context;
+#[cfg(test)]
+#[path = "../../../tests/fuzz/mod.rs"]
+mod fuzz;
 mod http;
 pub mod paging;
 mod ratelimit;

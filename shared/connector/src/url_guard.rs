@@ -8,6 +8,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
     sync::LazyLock,
 };
 
@@ -135,18 +136,29 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
 /// Resolves names and hands over only addresses that are allowed.
 pub(crate) struct Resolver {
-    pub(crate) local: bool,
+    local: bool,
+    look_up: fn(String) -> Found,
+}
+
+impl Resolver {
+    /// Asks the system; `local` allows loopback.
+    pub(crate) fn new(local: bool) -> Self {
+        Self { local, look_up: |name| Box::pin(system(name)) }
+    }
+}
+
+async fn system(name: String) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, 0)).await?.collect())
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let local = self.local;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            vetted(found, local)
-        })
+        let (local, found) = (self.local, (self.look_up)(name.as_str().to_owned()));
+        Box::pin(async move { vetted(found.await?.into_iter(), local) })
     }
 }
 

@@ -195,4 +195,21 @@ mod tests {
     async fn a_panic_costs_one_message() {
         assert_eq!(failed(&[("1", "panic"), ("2", "ok")]).await, ["1"]);
     }
+
+    /// Case 17: no outcome of a neighbour changes what becomes of a message.
+    #[tokio::test]
+    async fn every_message_has_its_own_outcome_in_every_batch_of_up_to_four() {
+        let outcomes = ["ok", "later", "panic"];
+        let ids = ["1", "2", "3", "4"];
+        for size in 0..=ids.len() {
+            for case in 0..outcomes.len().pow(u32::try_from(size).unwrap()) {
+                let outcome =
+                    |at: usize| outcomes[case / outcomes.len().pow(u32::try_from(at).unwrap()) % 3];
+                let batch: Vec<_> = (0..size).map(|at| (ids[at], outcome(at))).collect();
+                let wanted: Vec<_> =
+                    batch.iter().filter(|(_, is)| *is != "ok").map(|(id, _)| *id).collect();
+                assert_eq!(failed(&batch).await, wanted, "{batch:?}");
+            }
+        }
+    }
 }

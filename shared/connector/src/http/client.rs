@@ -23,15 +23,16 @@ pub(crate) fn client(local: bool, connect: Duration) -> Result<Client, Failure> 
     if let Some(client) = pools.get(&(local, connect)) {
         return Ok(client.clone());
     }
-    let client = build(local, connect)?;
+    let client = build(Resolver::new(local), connect)?;
     pools.insert((local, connect), client.clone());
     Ok(client)
 }
 
-fn build(local: bool, connect: Duration) -> Result<Client, Failure> {
+/// Builds a client that asks `resolver` whenever it connects.
+pub(crate) fn build(resolver: Resolver, connect: Duration) -> Result<Client, Failure> {
     Client::builder()
         .user_agent(concat!("ferrule/", env!("CARGO_PKG_VERSION")))
-        .dns_resolver(Arc::new(Resolver { local }))
+        .dns_resolver(Arc::new(resolver))
         .connect_timeout(connect)
         .redirect(Policy::none())
         .referer(false)

@@ -5,7 +5,7 @@
 
 mod answer;
 mod call;
-mod client;
+pub(crate) mod client;
 mod rate;
 mod redact;
 mod verdict;

@@ -1,6 +1,8 @@
 use http::{HeaderValue, header};
+use proptest::prop_assert_eq;
 
 use super::*;
+use crate::fuzz::{fuzz, spoilt};
 
 fn value(text: &str) -> Value {
     ferrule_core::json::parse(text.as_bytes()).unwrap()
@@ -154,9 +156,45 @@ fn reads_link_headers_as_the_standard_allows_them() {
     }
 }
 
-proptest::proptest! {
-    #[test]
-    fn no_link_header_makes_it_panic(line in "[<>;,=\"\\\\a-z /?]{0,60}") {
-        next_by_header(&[&line]).ok();
-    }
+#[test]
+fn no_link_header_makes_it_panic() {
+    let good = [
+        "<https://api.example.com/v2/items?page=2>; rel=\"next\"",
+        "</x>; title=\"say \\\"rel=next\\\", <y>\"; rel=prev, <?page=2> ; rel = \"next\"",
+    ];
+    let good = good.map(|text| text.as_bytes().to_vec()).to_vec();
+    let pieces = "<¦>¦;¦,¦=¦\"¦\\¦ ¦rel¦next¦prev¦http://169.254.169.254/¦//¦?page=3¦\t¦é";
+    fuzz("Link", spoilt(good, pieces), |line| {
+        let Ok(line) = String::from_utf8(line) else { return Ok(()) };
+        if HeaderValue::from_str(&line).is_err() {
+            return Ok(());
+        }
+        if let Ok(Some(position)) = next_by_header(&[&line]) {
+            let asked = Paging::LinkHeader.ask(&base(), &position, 100).unwrap();
+            let Ask::At(url) = asked else { panic!("{asked:?}") };
+            prop_assert_eq!(url.host_str(), Some("api.example.com"), "{}", line);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_first_link_to_the_next_page_is_found_among_any_others() {
+    let target = "[a-z,;=\"]{1,8}";
+    let rel =
+        proptest::sample::select(vec!["prev", "next", "\"last next\"", "first", "NEXT", "nextish"]);
+    let links = proptest::collection::vec((target, rel, "[a-z ,;<>]{0,6}"), 1..5);
+    fuzz("Links", links, |links| {
+        let line: Vec<_> = links
+            .iter()
+            .map(|(target, rel, title)| format!("</{target}>; title=\"{title}\"; rel={rel}"))
+            .collect();
+        let wanted = links.iter().find(|(_, rel, _)| {
+            rel.trim_matches('"').split(' ').any(|word| word.eq_ignore_ascii_case("next"))
+        });
+        let url = wanted.map(|(target, ..)| base().join(&format!("/{target}")).unwrap());
+        let found = next_by_header(&[&line.join(", ")]).unwrap();
+        prop_assert_eq!(found.as_ref().and_then(Value::as_str), url.as_ref().map(Url::path));
+        Ok(())
+    });
 }

@@ -1,8 +1,10 @@
 //! Every shape of every hint.
 
 use http::{HeaderName, HeaderValue};
+use proptest::{prop_assert, prop_assert_eq};
 
 use super::*;
+use crate::fuzz::{fuzz, piece, spoilt};
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -137,12 +139,44 @@ fn a_name_that_no_header_can_have_is_found() {
     assert_eq!(RateHeaders::USUAL.misnamed(), None);
 }
 
-proptest::proptest! {
-    #[test]
-    fn no_header_makes_it_wait_longer_than_half_a_day(text in "[ -~]{0,40}") {
-        for name in ["retry-after", "x-ratelimit-reset", "x-ratelimit-reset-after", "date"] {
-            let wait = hint(&headers(&[(name, &text)]));
-            proptest::prop_assert!(wait.is_none_or(|wait| wait <= LONGEST));
+/// What is waited is what was asked for, and never longer than half a day.
+#[test]
+fn no_header_makes_it_wait_longer_than_half_a_day() {
+    const NAMES: &str = "retry-after¦x-ratelimit-reset¦x-ratelimit-reset-after¦date¦ratelimit-limit¦\
+        x-ratelimit-remaining¦x-ratelimit-used¦zendesk-ratelimit-reset";
+    let good = ["7", "1.5", "Tue, 14 Nov 2023 22:13:50 GMT", "2023-11-14T22:14Z", "1700000030"];
+    let good = good.map(|text| text.as_bytes().to_vec()).to_vec();
+    let pieces = "-¦+¦.¦e9¦e400¦0¦9999999999¦NaN¦inf¦ GMT¦T¦Z¦:¦,¦ ¦\t¦é";
+    let header = (piece(NAMES), spoilt(good, pieces));
+    fuzz("waits", proptest::collection::vec(header, 0..4), |pairs| {
+        let mut sent = HeaderMap::new();
+        for (name, text) in pairs {
+            let Ok(value) = HeaderValue::from_bytes(&text) else { return Ok(()) };
+            sent.append(name, value);
         }
-    }
+        for wait in [hint(&sent), exhausted(&sent)].into_iter().flatten() {
+            prop_assert!(wait <= LONGEST, "{:?}", sent);
+        }
+        Ok(())
+    });
+}
+
+/// Case 3: never before the moment that was named, in seconds or as a date.
+#[test]
+fn a_wait_is_exactly_what_was_asked_for() {
+    let most = i64::try_from(LONGEST.as_secs()).unwrap();
+    fuzz(
+        "Retry-After",
+        proptest::prop_oneof![-100..2 * most, proptest::prelude::any::<i64>()],
+        |secs| {
+            let wanted = u64::try_from(secs.clamp(0, most)).unwrap() * 1000;
+            prop_assert_eq!(wait("retry-after", &secs.to_string()), Some(wanted));
+            let now = u64::try_from(NOW_MS / 1000).unwrap();
+            let at = now.saturating_add_signed(secs.clamp(-100, 2 * most));
+            let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at));
+            let wanted = (at.saturating_sub(now) * 1000).min(LONGEST.as_secs() * 1000);
+            prop_assert_eq!(wait("retry-after", &date), Some(wanted), "{}", date);
+            Ok(())
+        },
+    );
 }
