@@ -329,3 +329,20 @@ fn watched(alarm: &Resource) -> String {
     let on = referred(on).or_else(|| on.as_str()).unwrap_or_default();
     format!("{} {on}", alarm.properties["MetricName"].as_str().unwrap_or_default())
 }
+
+#[test]
+fn what_passes_through_the_bucket_outlives_every_queue_and_nothing_else_is_forgotten() {
+    let kept = all("AWS::SQS::Queue").into_iter();
+    let kept = kept.map(|(_, queue)| queue.properties["MessageRetentionPeriod"].as_u64().unwrap());
+    let longest_secs = kept.max().unwrap();
+    for (name, bucket) in all("AWS::S3::Bucket") {
+        let rules = bucket.properties["LifecycleConfiguration"]["Rules"].as_array().unwrap();
+        let passing = rules.iter().find(|rule| rule["Prefix"] == "_messages/");
+        let days = passing.and_then(|rule| rule["ExpirationInDays"].as_u64()).unwrap();
+        assert!(days * 86_400 > longest_secs, "{name}: {days} days");
+        // No tenant's name begins so: what tenants keep has no end.
+        let prefix = |rule: &Value| rule["Prefix"].as_str().unwrap_or_default().to_owned();
+        let ends = rules.iter().filter(|rule| !rule["ExpirationInDays"].is_null());
+        assert!(ends.map(prefix).all(|prefix| prefix.starts_with('_')), "{name}");
+    }
+}

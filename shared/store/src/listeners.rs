@@ -131,25 +131,26 @@ impl Listeners {
         Ok(listener)
     }
 
-    /// Writes into the error log that an integration hears nothing; it is one row however often that
-    /// is found.
+    /// Writes into the error log that an integration hears nothing: once for each definition, however
+    /// often it is found.
     async fn report(
         &self,
         tenant: &Tenant,
         (name, hash): (&Name, &Digest),
         failure: &Failure,
     ) -> Result<(), Failure> {
+        let parts = [LISTENERS, name.as_str(), hash.as_str()];
+        let id = Digest::of(&parts.map(str::as_bytes)).to_string();
+        if self.store.error(tenant, &id).await?.is_some() {
+            return Ok(());
+        }
         let code = failure.code();
         error!(%tenant, integration = %name, code, %failure, "an integration hears no events");
-        let envelope =
-            Envelope::new(tenant.clone(), name.clone(), hash.clone(), RunId::new(LISTENERS));
-        let id =
-            Digest::of(&[LISTENERS.as_bytes(), name.as_str().as_bytes(), hash.as_str().as_bytes()]);
+        let run = RunId::new(LISTENERS);
+        let envelope = Envelope::new(tenant.clone(), name.clone(), hash.clone(), run);
         let message = format!("the integration hears no events: {failure}");
-        let row = ErrorRow {
-            id: id.to_string(),
-            ..ErrorRow::of(&envelope, "dispatch", code, message, self.store.clock.now_ms())
-        };
+        let now_ms = self.store.clock.now_ms();
+        let row = ErrorRow { id, ..ErrorRow::of(&envelope, "dispatch", code, message, now_ms) };
         self.store.log_errors(tenant, &[row]).await
     }
 
