@@ -49,7 +49,8 @@ pub(crate) async fn start(
     State(store): State<Store>,
     Sent(asked): Sent<ReplayAsked>,
 ) -> Result<Response, Problem> {
-    let (rate, pick) = (asked.rate()?, asked.pick()?);
+    let rate = asked.rate()?;
+    let pick = asked::resolved(&store, &caller.tenant, asked.pick()?).await?;
     if asked.preview {
         let preview = store.preview_replay(&caller.tenant, &pick, asked.with).await?;
         return Ok(Json(PreviewView::of(preview, asked.with, rate, &store)).into_response());
@@ -96,7 +97,7 @@ pub(crate) async fn discard(
     State(store): State<Store>,
     Sent(asked): Sent<DiscardAsked>,
 ) -> Result<Response, Problem> {
-    let pick = asked.pick()?;
+    let pick = asked::resolved(&store, &caller.tenant, asked.pick()?).await?;
     if asked.preview {
         let (with, rate) = (asked::NO_MATTER, ferrule_store::REPLAY_RATE);
         let preview = store.preview_replay(&caller.tenant, &pick, with).await?;

@@ -186,6 +186,19 @@ impl Store {
         row.map(|row| row.read()).transpose()
     }
 
+    /// Returns up to `limit` ids that begin so.
+    pub async fn error_ids(
+        &self,
+        tenant: &Tenant,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Failure> {
+        let prefix = Some(prefix.to_owned());
+        let query = Query { pk: tenant.as_str().into(), prefix, limit, ..Query::default() };
+        let rows = self.tables.query(Table::ErrorLog, query).await?;
+        Ok(rows.items.into_iter().map(|item| item.sk).collect())
+    }
+
     /// Returns up to `limit` rows, last seen first.
     pub async fn errors(
         &self,

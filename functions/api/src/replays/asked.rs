@@ -1,7 +1,7 @@
 //! What callers ask for: a selection, and what to do with it.
 
-use ferrule_core::{Name, RunId, definition::Rate};
-use ferrule_store::{MOST_IDS, Pick, REPLAY_RATE, With};
+use ferrule_core::{Name, RunId, Tenant, definition::Rate};
+use ferrule_store::{MOST_IDS, Pick, REPLAY_RATE, Store, With};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,6 +10,12 @@ use crate::problem::Problem;
 
 /// Most records in a minute that a replay may be asked for.
 const MOST_A_MINUTE: u64 = 60_000;
+
+/// Fewest letters that may stand for an id.
+const FEWEST_LETTERS: usize = 6;
+
+/// Letters of a whole id: nothing is looked up for it.
+const WHOLE: usize = 64;
 
 /// For a preview of what is only given up.
 pub(super) const NO_MATTER: With = With::Today;
@@ -39,7 +45,7 @@ pub(crate) struct ListAsked {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReplayAsked {
-    /// Only these errors; at most 1,000.
+    /// Only these errors, by their ids or at least six first letters of them; at most 1,000.
     #[serde(default)]
     ids: Vec<String>,
     /// Only what failed in this run.
@@ -74,7 +80,7 @@ pub(crate) struct ReplayAsked {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiscardAsked {
-    /// Only these errors; at most 1,000.
+    /// Only these errors, by their ids or at least six first letters of them; at most 1,000.
     #[serde(default)]
     ids: Vec<String>,
     /// Only what failed in this run.
@@ -192,6 +198,32 @@ fn checked(ids: &[String], rest: Pick, all: bool) -> Result<Pick, Problem> {
     ids.sort_unstable();
     ids.dedup();
     Ok(Pick { ids, ..rest })
+}
+
+/// Makes ids of their first letters, as the command shows them.
+pub(super) async fn resolved(
+    store: &Store,
+    tenant: &Tenant,
+    mut pick: Pick,
+) -> Result<Pick, Problem> {
+    for id in &mut pick.ids {
+        let found = if !(FEWEST_LETTERS..WHOLE).contains(&id.len()) {
+            Vec::new()
+        } else {
+            store.error_ids(tenant, id, 2).await?
+        };
+        match found.as_slice() {
+            [one] => id.clone_from(one),
+            [first, _] if first != id => {
+                let detail = format!("more than one error begins with {id}");
+                return Err(Problem::bad_request(detail));
+            }
+            _ => {}
+        }
+    }
+    pick.ids.sort_unstable();
+    pick.ids.dedup();
+    Ok(pick)
 }
 
 fn words(pick: Pick) -> String {

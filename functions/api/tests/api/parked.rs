@@ -123,6 +123,28 @@ async fn a_forgotten_filter_is_not_everything() {
 }
 
 #[tokio::test]
+async fn the_first_letters_of_an_id_are_enough_when_they_are_of_one_alone() {
+    let hub = Hub::new().await;
+    let acme = tenant("acme");
+    let stored = hub.store.integration(&acme, &name("tickets-in")).await.unwrap().unwrap();
+    let envelope = Envelope::new(acme, name("tickets-in"), stored.hash, RunId::new("r1"));
+    for id in ["abcdef12", "abcdef34"] {
+        let records = vec![Record::default()];
+        let batch = Batch { origin: id.into(), records, ..Batch::default() };
+        let row = ErrorRow::of(&envelope, "transform", "TYPE", "no".into(), NOW_MS);
+        let row = ErrorRow { id: id.into(), ..row };
+        hub.store.park_refused(&envelope, Task::Transform(batch), vec![row]).await.unwrap();
+    }
+    let preview = async |id: &str| {
+        let body = format!(r#"{{"ids":["{id}"],"preview":true}}"#);
+        post(&hub, "/v1/replays", &body).await
+    };
+    assert_eq!(preview("abcdef1").await.at("/errors"), "1");
+    assert_eq!(preview("abcdef").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(preview("abcde").await.at("/errors"), "0", "too few letters name nothing");
+}
+
+#[tokio::test]
 async fn what_is_given_up_is_not_sent() {
     let hub = Hub::new().await;
     refuse(&hub, 3).await;

@@ -216,7 +216,9 @@ async fn answer(hub: &Hub, path: &str) -> Result<serde_json::Value, Fault> {
 }
 
 /// Returns the parameters that were given.
-fn query<const N: usize>(all: [(&'static str, Option<String>); N]) -> Vec<(&'static str, String)> {
+pub(super) fn query<const N: usize>(
+    all: [(&'static str, Option<String>); N],
+) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 

@@ -1,12 +1,16 @@
 //! The commands: what the operator writes, and which module does it.
 
 mod apply;
+mod ask;
 mod check;
 mod config;
 mod demo;
 mod deploy;
+mod discard;
 mod key;
 mod look;
+mod parked;
+mod picked;
 mod replay;
 mod run;
 mod schema;
@@ -67,7 +71,9 @@ enum Command {
     Sync(sync::Sync),
     Runs(look::Runs),
     Errors(look::Errors),
+    Parked(parked::Parked),
     Replay(replay::Replay),
+    Discard(discard::Discard),
     Records(look::Records),
     Status(look::Status),
     #[command(subcommand)]
@@ -138,6 +144,8 @@ async fn dispatch(command: Command, Common { json, place }: &Common) -> Outcome 
         Command::Sync(sync) => sync.run(place, output).await,
         Command::Runs(runs) => runs.run(place, output).await,
         Command::Errors(errors) => errors.run(place, output).await,
+        Command::Parked(parked) => parked.run(place, output).await,
+        Command::Discard(discard) => discard.run(place, output).await,
         Command::Replay(replay) => replay.run(place, output).await,
         Command::Records(records) => records.run(place, output).await,
         Command::Status(status) => status.run(place, output).await,

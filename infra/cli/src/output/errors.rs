@@ -41,7 +41,7 @@ pub(crate) fn refused(rows: &[Value]) -> Grid {
 }
 
 /// Where a record stood: `incidents.csv line 7`.
-fn place(row: &Value) -> String {
+pub(super) fn place(row: &Value) -> String {
     let origin = row["record"]["origin"].as_str().unwrap_or_default();
     let file = origin.rsplit('/').next().unwrap_or(origin);
     match row["record"]["line"].as_u64() {

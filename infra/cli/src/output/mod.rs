@@ -4,6 +4,7 @@
 mod errors;
 mod generic;
 mod grid;
+mod parked;
 mod progress;
 mod records;
 mod runs;
@@ -16,6 +17,7 @@ use serde::Serialize;
 pub(crate) use errors::{REASONS, reasons, refused};
 pub(crate) use generic::rows;
 pub(crate) use grid::Grid;
+pub(crate) use parked::{amount, definitions, parked, preview};
 pub(crate) use progress::{Line, Lines};
 pub(crate) use records::sample;
 pub(crate) use runs::{run, runs, stages, whole};

@@ -1,0 +1,40 @@
+//! Asks before something is done that is not easily undone.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+
+use crate::Fault;
+
+/// Asks on a terminal; elsewhere nobody is there to answer, and what was written is meant.
+pub(super) fn is_wanted(question: &str) -> Result<bool, Fault> {
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        return Ok(true);
+    }
+    write!(stderr(), "{question} [y/N] ").ok();
+    answer(&mut stdin().lock())
+}
+
+fn answer(input: &mut impl BufRead) -> Result<bool, Fault> {
+    let mut line = String::new();
+    let read = input.read_line(&mut line);
+    read.map_err(|error| Fault::Invalid(format!("could not read the answer: {error}")))?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for (said, is) in [
+            ("y\n", true),
+            (" YES \n", true),
+            ("\n", false),
+            ("n\n", false),
+            ("", false),
+            ("yeah", false),
+        ] {
+            assert_eq!(answer(&mut said.as_bytes()).unwrap(), is, "{said:?}");
+        }
+    }
+}
