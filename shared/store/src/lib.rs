@@ -4,6 +4,7 @@
 //! behaves the same. What the hub keeps (runs, definitions, leases, ...) is written once, on top
 //! of their few primitives.
 
+mod account;
 mod audit;
 pub mod aws;
 mod breakers;

@@ -12,7 +12,9 @@ use ferrule_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Item, Query, Start, Store, Stored, Table, When, Write, failed,
+    Item, Query, Start, Store, Stored, Table, When, Write,
+    account::{judge, noted},
+    failed,
     lease::{Lease, lease_key},
     sweep::is_given_up,
 };
@@ -346,60 +348,4 @@ pub(crate) fn run_row(tenant: &Tenant, run: &Run) -> Result<Item, Failure> {
         .with_alt(format!("{}#{}", run.integration, run.run));
     row.rev = 1;
     Ok(row)
-}
-
-/// Returns the run with these notes. One that was given up and has not all of its news yet stays so.
-fn noted(before: &Run, notes: &[Note]) -> Run {
-    let mut after = before.clone();
-    if is_given_up(before) {
-        (after.state, after.reason) = (RunState::Running, None);
-    }
-    apply(&mut after, notes);
-    if is_given_up(before) && !after.state.is_over() && !after.progress.is_complete() {
-        (after.state, after.reason) = (before.state, before.reason.clone());
-    }
-    after
-}
-
-fn apply(run: &mut Run, notes: &[Note]) {
-    for note in notes {
-        match note {
-            Note::Batch { seq, others, counts, timings, failed } => {
-                if run.progress.note(*seq) {
-                    for (from, span) in others {
-                        run.progress.cover(*from, *span);
-                    }
-                    run.counts += *counts;
-                    run.timings += *timings;
-                    if let Some(reason) = failed {
-                        fail(run, reason.clone());
-                    }
-                }
-            }
-            Note::End { batches, counts, timings } => {
-                if run.progress.end(*batches) {
-                    run.counts += *counts;
-                    run.timings += *timings;
-                }
-            }
-            Note::Failed { code, message } => fail(run, format!("{code}: {message}")),
-        }
-    }
-}
-
-/// Says how a run ended that did not fail.
-fn judge(run: &mut Run) {
-    if run.state != RunState::Failed {
-        run.state = match run.counts.refused + run.counts.parked {
-            0 => RunState::Succeeded,
-            _ => RunState::Partial,
-        };
-    }
-}
-
-fn fail(run: &mut Run, reason: String) {
-    if !run.state.is_over() {
-        run.state = RunState::Failed;
-        run.reason = Some(reason);
-    }
 }

@@ -191,6 +191,7 @@ async fn a_tick_is_one_run_whoever_dies_while_it_starts() {
         hub.store.start_tick(&hub.tenant, name, 1_760_000_000_000).await.unwrap();
         let (runs, _) = hub.store.runs(&hub.tenant, None, 10, None).await.unwrap();
         assert_eq!(runs.len(), 1, "after {calls} calls");
+        assert_eq!(runs[0].run.began_ms(), Some(1_760_000_000_000), "its id says when");
         let Queues::Memory(queues, _) = &hub.store.queues else { panic!("not in memory") };
         let pages = std::iter::from_fn(|| queues.receive("records")).count();
         assert!(pages >= 1, "after {calls} calls");
