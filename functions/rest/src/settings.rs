@@ -21,6 +21,9 @@ pub struct Settings {
     pub profile: Profile,
 }
 
+/// The answer is in memory as a whole, and as values it takes a multiple of that.
+const MOST_BYTES: usize = 4 * CAP_BYTES;
+
 /// Facts about a vendor, as data.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +31,10 @@ pub struct Profile {
     /// How calls are signed in.
     pub auth: Scheme,
     /// Headers of every call.
+    #[schemars(extend(
+        "propertyNames" = {"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"},
+        "additionalProperties" = {"type": "string", "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"}
+    ))]
     pub headers: BTreeMap<String, String>,
     /// How sources are read page by page, unless the source says otherwise.
     pub paging: Paging,
@@ -37,7 +44,8 @@ pub struct Profile {
     pub rate_headers: RateHeaders,
     /// How long a call may take.
     pub timeouts: Patience,
-    /// Most bytes of an answer, unpacked; 16 MiB when absent.
+    /// Most bytes of an answer, unpacked; 16 MiB when absent, at most 64 MiB.
+    #[schemars(range(max = 67_108_864))]
     pub max_bytes: Option<u32>,
 }
 
@@ -68,7 +76,8 @@ impl Profile {
     }
 
     pub(crate) fn cap_bytes(&self) -> usize {
-        self.max_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(CAP_BYTES)
+        let bytes = self.max_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        bytes.map_or(CAP_BYTES, |bytes| bytes.min(MOST_BYTES))
     }
 }
 
@@ -86,6 +95,10 @@ pub struct Source {
     pub query: BTreeMap<String, String>,
     /// Headers, beside the profile's.
     #[serde(default)]
+    #[schemars(extend(
+        "propertyNames" = {"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"},
+        "additionalProperties" = {"type": "string", "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"}
+    ))]
     pub headers: BTreeMap<String, String>,
     /// Body of a POST. Parameters of paging and `since` then go into it, not into the query.
     #[serde(default)]
@@ -185,6 +198,10 @@ pub struct Target {
     pub method: Option<Write>,
     /// Headers, beside the profile's.
     #[serde(default)]
+    #[schemars(extend(
+        "propertyNames" = {"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"},
+        "additionalProperties" = {"type": "string", "pattern": "^[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$"}
+    ))]
     pub headers: BTreeMap<String, String>,
     /// Records in one call. More than 1 sends a list.
     #[serde(default)]
@@ -197,6 +214,7 @@ pub struct Target {
     pub wrap: Option<String>,
     /// Header that makes a repeated call harmless, such as `Idempotency-Key`.
     #[serde(default)]
+    #[schemars(regex(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))]
     pub idempotency_header: Option<String>,
     /// How a record that is already there is found, where the path cannot name it by its key.
     #[serde(default)]

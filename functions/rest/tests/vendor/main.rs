@@ -8,6 +8,7 @@
 
 mod check;
 mod extract;
+mod hostile;
 mod load;
 mod paging;
 
