@@ -1,7 +1,13 @@
 //! End to end: the deployed template on the local stack, and the rules of the house.
 
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod chaos;
+#[cfg(test)]
+mod directory;
+#[cfg(test)]
+mod down;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
@@ -25,12 +31,18 @@ mod postgres;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod seven;
 #[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod template;
 #[cfg(test)]
 mod tenants;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod webhooks;

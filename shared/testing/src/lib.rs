@@ -16,6 +16,7 @@ pub mod postgres;
 mod script;
 mod server;
 pub mod servicenow;
+pub mod shop;
 pub mod suite;
 pub mod vendor;
 
