@@ -1,6 +1,6 @@
 //! Who is told of the records of a batch, how, and what becomes of the rest.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ferrule_core::{
     Batch, Counts, Digest, Envelope, Failure, Note, Notification, Record, Task, Value,
@@ -27,6 +27,8 @@ const QUIET_SIZE: usize = 100;
 struct Written<'r> {
     /// Place of the record in its batch.
     index: usize,
+    /// Names the record within its run.
+    name: String,
     record: &'r Record,
     notification: Notification,
 }
@@ -59,7 +61,7 @@ impl Dispatch {
             for one in &own {
                 heard[one.index] = true;
             }
-            let told = own.iter().map(|one| addressed(envelope, batch, place, one));
+            let told = own.iter().map(|one| addressed(envelope, place, one));
             if let Some(terms) = self.terms(place, quiet_until, began) {
                 counts.digested += own.len() as u64;
                 let members =
@@ -99,13 +101,15 @@ impl Dispatch {
         };
         let firsts: Vec<bool> = things.iter().map(is_first).collect();
         let asked = (0..things.len()).filter(|index| firsts[*index]);
-        let asked: Vec<_> =
-            asked.map(|index| self.tells(envelope, batch, index, things[index].as_ref())).collect();
+        let names = names_of(batch);
+        let asked: Vec<_> = asked
+            .map(|index| self.tells(envelope, (index, &names[index]), things[index].as_ref()))
+            .collect();
         let told = stream::iter(asked).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
         let written = told.into_iter().flatten().map(|index| {
-            let record = &batch.records[index];
+            let (record, name) = (&batch.records[index], names[index].clone());
             let notification = plan.notification(role, &record.value, began, envelope.urgency);
-            Written { index, record, notification }
+            Written { index, name, record, notification }
         });
         Ok(written.collect())
     }
@@ -114,12 +118,11 @@ impl Dispatch {
     async fn tells(
         &self,
         envelope: &Envelope,
-        batch: &Batch,
-        index: usize,
+        (index, record): (usize, &str),
         thing: Option<&(Digest, Span)>,
     ) -> Result<Option<usize>, Failure> {
         let Some((thing, span)) = thing else { return Ok(Some(index)) };
-        let owner = id_of(envelope, batch, index, None);
+        let owner = id_of(envelope, record, None);
         let (tenant, name) = (&envelope.tenant, &envelope.integration);
         let tells = self.store.tells_once(tenant, name, thing, &owner, span.duration()).await?;
         Ok(tells.then_some(index))
@@ -180,19 +183,32 @@ impl Dispatch {
 /// Returns the notification as one recipient gets it.
 fn addressed<'r>(
     envelope: &Envelope,
-    batch: &Batch,
     place: &Place,
     written: &Written<'r>,
 ) -> (&'r Record, Notification) {
-    let id = id_of(envelope, batch, written.index, Some(place.at));
+    let id = id_of(envelope, &written.name, Some(place.at));
     let mentions = place.mentions(&written.notification.subject);
     (written.record, Notification { id, mentions, ..written.notification.clone() })
 }
 
-/// Names a record of a batch, and the one who is told of it: the same on every repeat.
-fn id_of(envelope: &Envelope, batch: &Batch, index: usize, at: Option<u16>) -> String {
-    let numbers = format!("{} {index} {at:?}", batch.seq);
-    Digest::of(&[envelope.run.as_str().as_bytes(), numbers.as_bytes()]).to_string()
+/// Names the records of a batch by what they are, not by where they stand: a part of a batch that is
+/// replayed has names of its own, and the whole has those that it had.
+fn names_of(batch: &Batch) -> Vec<String> {
+    let mut twins: HashMap<Digest, u32> = HashMap::new();
+    let names = batch.records.iter().map(|record| {
+        let text = record.value.to_string();
+        let name = Digest::of(&[&record.line.to_be_bytes(), text.as_bytes()]);
+        let twin = twins.entry(name.clone()).or_default();
+        *twin += 1;
+        format!("{} {name} {twin}", batch.seq)
+    });
+    names.collect()
+}
+
+/// Names a record of a run, and the one who is told of it: the same on every repeat.
+fn id_of(envelope: &Envelope, record: &str, at: Option<u16>) -> String {
+    let record = format!("{record} {at:?}");
+    Digest::of(&[envelope.run.as_str().as_bytes(), record.as_bytes()]).to_string()
 }
 
 /// A notification as it travels.

@@ -54,7 +54,10 @@ impl Transform {
             return self.note(envelope, &mapped, None).await;
         }
         let target = self.target(envelope).await?;
-        self.store.send_task(&target, envelope, Task::Load(mapped)).await
+        // What somebody replays stays replayed: it is part of a batch that was loaded before.
+        let own = Envelope { replayed: envelope.replayed, ..fresh(envelope) };
+        let message = Message { envelope: own, task: Task::Load(mapped) };
+        self.store.send(&target, &[message], Duration::ZERO).await
     }
 
     async fn target(&self, envelope: &Envelope) -> Result<String, Failure> {

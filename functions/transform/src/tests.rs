@@ -105,6 +105,14 @@ async fn what_it_refuses_is_kept_as_the_source_gave_it_and_mapped_once_the_defin
 }
 
 #[tokio::test]
+async fn what_is_replayed_stays_so() {
+    let mut hub = hub(r#""map":{"id":".id"}"#).await;
+    hub.envelope.replayed = true;
+    hub.transform(&[r#"{"id":"a"}"#]).await;
+    assert!(hub.message("records").unwrap().envelope.replayed);
+}
+
+#[tokio::test]
 async fn what_fails_the_run_is_not_kept_since_the_next_run_reads_it_again() {
     let hub = hub(r#""validate":[{"when":".id == \"x\"","do":"fail","code":"STOP"}]"#).await;
     hub.transform(&[r#"{"id":"x"}"#]).await;

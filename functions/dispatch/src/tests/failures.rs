@@ -86,19 +86,35 @@ fn sent(hub: &Hub, function: &str) -> Message {
     Message::decode(&received.body).unwrap()
 }
 
+/// Lets dispatch do a batch of these keys again, as somebody replays it; returns what `chat` gets.
+async fn replay(hub: &Hub, run: &Run, keys: &[&str]) -> (Envelope, Vec<String>) {
+    let records = keys.iter().map(|key| {
+        let value = change(key, key).record();
+        Record { value, ..Record::default() }
+    });
+    let batch = Batch { records: records.collect(), ..Batch::default() };
+    let envelope = Envelope { replayed: true, failures: 3, ..envelope_of(&hub.tenant, run) };
+    let body = Message { envelope, task: Task::Load(batch) }.encode().unwrap();
+    assert_eq!(hub.runner.deliver(&body, Duration::from_secs(9)).await, Delivered::Done);
+    let Message { envelope, task: Task::Load(piece) } = sent(hub, "chat") else {
+        panic!("no load")
+    };
+    let ids = piece.records.iter().map(|record| record.value.get("id").unwrap().to_string());
+    (envelope, ids.collect())
+}
+
 #[tokio::test]
-async fn what_is_replayed_stays_so_on_its_way_to_the_recipients() {
+async fn what_is_replayed_stays_so_and_a_part_is_not_taken_for_the_whole() {
     let mut hub = hub(&[("watch", WATCH)]).await;
     hub.happens(change("1", "app.x")).await;
     hub.settle().await;
     let [run] = hub.runs("watch").await.try_into().unwrap();
-    let records = vec![Record { value: change("1", "app.x").record(), ..Record::default() }];
-    let batch = Batch { records, ..Batch::default() };
-    let envelope = Envelope { replayed: true, failures: 3, ..envelope_of(&hub.tenant, &run) };
-    let body = Message { envelope, task: Task::Load(batch) }.encode().unwrap();
-    assert_eq!(hub.runner.deliver(&body, Duration::from_secs(9)).await, Delivered::Done);
-    let piece = sent(&hub, "chat").envelope;
-    assert_eq!((piece.replayed, piece.failures), (true, 0));
+    let (envelope, whole) = replay(&hub, &run, &["app.a", "app.b", "app.b"]).await;
+    assert_eq!((envelope.replayed, envelope.failures), (true, 0));
+    assert_eq!(whole.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!(replay(&hub, &run, &["app.a", "app.b", "app.b"]).await.1, whole, "a repeat");
+    assert_eq!(replay(&hub, &run, &["app.b"]).await.1, whole[1..2]);
+    assert!(!whole.contains(&replay(&hub, &run, &["app.c"]).await.1[0]));
 }
 
 #[tokio::test]
