@@ -2,6 +2,9 @@
 
 use ferrule_core::{Object, Value, json};
 
+/// Most fields of a form; each name is compared with those before it.
+const MAX_FIELDS: usize = 1000;
+
 /// Why a body is no record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
@@ -38,6 +41,9 @@ fn json(body: &[u8]) -> Result<Value, Unreadable> {
 fn form(body: &[u8], inner: Option<&str>) -> Result<Value, Unreadable> {
     let mut object = Object::new();
     for (name, value) in url::form_urlencoded::parse(body) {
+        if object.len() == MAX_FIELDS {
+            return Err(Unreadable::Content(format!("a form has at most {MAX_FIELDS} fields")));
+        }
         if object.get(&name).is_some() {
             return Err(Unreadable::Content("a field of the form is there twice".to_owned()));
         }
