@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod directory;
