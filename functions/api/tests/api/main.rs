@@ -5,6 +5,7 @@ mod auth;
 mod config;
 mod definitions;
 mod document;
+mod hostile;
 mod hub;
 mod parked;
 mod records;
