@@ -116,7 +116,8 @@ fn offset(how: &Offset, came: &Came<'_>) -> Result<Option<Value>, Failure> {
 
 fn page(how: &PageNumber, came: &Came<'_>) -> Result<Option<Value>, Failure> {
     let next = came.position.as_i64().unwrap_or(how.first).saturating_add(1);
-    let last = total(how.pages.as_ref(), came)?.map(|pages| pages + how.first - 1);
+    let last = total(how.pages.as_ref(), came)?
+        .map(|pages| pages.saturating_add(how.first).saturating_sub(1));
     let is_end = came.records.is_empty() || last.is_some_and(|last| next > last);
     Ok((!is_end).then(|| Value::from(next)))
 }
@@ -145,7 +146,10 @@ fn position_of(came: &Came<'_>, link: Option<String>) -> Result<Option<Value>, F
     if next == *came.url {
         return Err(looped());
     }
-    Ok(Some(Value::from(next[url::Position::BeforePath..url::Position::AfterQuery].to_owned())))
+    let place = &next[url::Position::BeforePath..url::Position::AfterQuery];
+    // Two slashes would name a host.
+    let place = if place.starts_with("//") { format!("/.{place}") } else { place.to_owned() };
+    Ok(Some(Value::from(place)))
 }
 
 fn linked(base: &Url, from: &Url, link: &str) -> Result<Url, Failure> {

@@ -156,6 +156,24 @@ fn reads_link_headers_as_the_standard_allows_them() {
     }
 }
 
+/// Found by made-up input: without its host, such an address named another one.
+#[test]
+fn two_slashes_in_a_link_stay_a_path() {
+    for target in ["https://api.example.com//other.example/x?page=2", "/.//other.example/x?page=2"]
+    {
+        let position = next_by_header(&[&format!("<{target}>; rel=next")]).unwrap().unwrap();
+        let asked = asked(&Paging::LinkHeader, &position.to_string());
+        assert_eq!(asked, "https://api.example.com//other.example/x?page=2");
+    }
+}
+
+#[test]
+fn numbers_of_pages_that_no_source_has_are_no_end() {
+    let numbered = paging(r#"{"page": {"param": "page", "first": 1, "pages": ".pages"}}"#);
+    let body = r#"{"pages": 9223372036854775807, "items": [1]}"#;
+    assert_eq!(next(&numbered, "1", body).unwrap().as_deref(), Some("2"));
+}
+
 #[test]
 fn no_link_header_makes_it_panic() {
     let good = [
