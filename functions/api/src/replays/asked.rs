@@ -207,11 +207,8 @@ pub(super) async fn resolved(
     mut pick: Pick,
 ) -> Result<Pick, Problem> {
     for id in &mut pick.ids {
-        let found = if !(FEWEST_LETTERS..WHOLE).contains(&id.len()) {
-            Vec::new()
-        } else {
-            store.error_ids(tenant, id, 2).await?
-        };
+        let is_cut = (FEWEST_LETTERS..WHOLE).contains(&id.len());
+        let found = if is_cut { store.error_ids(tenant, id, 2).await? } else { Vec::new() };
         match found.as_slice() {
             [one] => id.clone_from(one),
             [first, _] if first != id => {

@@ -49,7 +49,7 @@ impl Parked {
             output.table("", &output::parked(&parked), "nothing is parked");
             if !loose(&answer.body)["next"].is_null() {
                 output.remark(
-                    "there is more: --limit shows it, `ferrule replay --preview` counts it",
+                    "there is more: --limit shows it, `ferrule replay --all --preview` counts it",
                 );
             }
         });

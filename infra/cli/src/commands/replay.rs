@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, ask::is_wanted, picked::Picked, sync};
+use crate::Ended;
 use crate::hub::{Hub, Place, segment};
 use crate::output::{self, Lines, Output, counted};
-use crate::Ended;
 
 /// How often a replay that is going on is looked at.
 const POLL: Duration = Duration::from_millis(500);

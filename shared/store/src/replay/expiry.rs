@@ -66,9 +66,11 @@ impl Store {
         }
         let name = on.integration.as_str();
         let what = if records == 1 { "1 record".into() } else { format!("{records} records") };
+        let age = self.clock.now_ms().div_euclid(DAY_MS) - on.day;
+        let left = (i64::from(self.parked_days) - age).max(0);
         let message = format!(
-            "{what} of {name}, parked {} days ago, will be kept no longer; replay or discard them",
-            self.clock.now_ms().div_euclid(DAY_MS) - on.day,
+            "{what} of {name}, parked {age} days ago, can be replayed for {left} days more; then \
+             they are gone"
         );
         let number = |n: u64| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
         let data = Object::from_iter([
@@ -76,8 +78,7 @@ impl Store {
             ("message", Value::from(message)),
             ("errors", number(errors)),
             ("records", number(records)),
-            ("parked_since", Value::from(since)),
-            ("expires_at", Value::from(self.expires_at(since))),
+            ("days_left", Value::from(left)),
         ]);
         Ok(Some(Posted::one(Event {
             id: format!("expiring-{name}-{}", on.day),

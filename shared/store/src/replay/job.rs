@@ -193,10 +193,11 @@ impl ReplayRun {
         }
     }
 
-    /// Returns the envelope of its tasks.
+    /// Returns the envelope of its tasks. Somebody asked for them: they are never too late.
     pub(super) fn envelope(&self, tenant: &Tenant, replay: &Replay) -> Envelope {
         Envelope {
             trace: replay.id.clone(),
+            replayed: true,
             urgency: Urgency::Medium,
             ..envelope_of(tenant, &self.row(replay.started_at))
         }

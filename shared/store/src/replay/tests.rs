@@ -150,6 +150,7 @@ async fn what_a_bad_mapping_refused_is_mapped_by_todays_definition_once() {
     assert_eq!((all.len(), sent.iter().map(|one| records_of(one).len()).sum::<usize>()), (5, 5));
     let run = &replay.runs[0];
     assert!(sent.iter().all(|one| one.envelope.run == run.run && one.envelope.definition == good));
+    assert!(sent.iter().all(|one| one.envelope.replayed), "it is never too late");
     let notes = world.sent("journal");
     let Task::Note(Note::End { batches, counts, .. }) = &notes[0].task else { panic!("no end") };
     assert_eq!((*batches, counts.read), (2, 5));
