@@ -1,5 +1,5 @@
 //! What reaches people and receivers, through the deployed stack: a Slack message, a signed webhook,
-//! somebody who stands in, and a receiver that wants no more.
+//! and nothing more for a receiver that says so.
 
 use std::time::{Duration, Instant};
 
@@ -12,33 +12,16 @@ use sha2::Sha256;
 
 use crate::hub::{Hub, pause};
 use crate::stack::complaints;
-
-/// What is waited for takes less, even on a busy machine and after three retries.
-const PATIENCE: Duration = Duration::from_mins(3);
+use crate::told::{PATIENCE, connection, integration, quiet};
 
 const SERVICES: &str = "/services/T024BE7LH/B024BE7LH/t0kenOfTheTest";
 
 const OLD_KEY: [u8; 32] = [5; 32];
 const NEW_KEY: [u8; 32] = [7; 32];
 
-fn connection(name: &str, connector: &str, settings: &str) -> String {
-    format!(
-        "apiVersion: ferrule/v1\nkind: Connection\nmetadata: {{name: {name}}}\n\
-         connector: {connector}\nsettings: {settings}\nlimits: {{calls: 6000/m}}"
-    )
-}
-
-fn integration(name: &str, trigger: &str, recipients: &str) -> String {
-    format!(
-        "apiVersion: ferrule/v1\nkind: Integration\nmetadata: {{name: {name}}}\n\
-         trigger: {trigger}\noutput: {{notify: {recipients}}}"
-    )
-}
-
-/// Takes everything but what is posted to `/down` and `/gone`.
+/// Takes everything but what is posted to `/gone`.
 async fn outside() -> Vendor {
     Vendor::start(|request, _| match request.path.as_str() {
-        "/down" => Reply::status(503),
         "/gone" => Reply::status(410),
         SERVICES => Reply::ok("text/plain", "ok"),
         _ => Reply::status(204),
@@ -84,16 +67,6 @@ async fn came(outside: &Vendor, path: &str, count: usize) -> Vec<Request> {
             complaints()
         );
         pause(Duration::from_millis(50)).await;
-    }
-}
-
-/// Waits until nothing runs and the dead ends are written down.
-async fn quiet(hub: &Hub) {
-    let deadline = Instant::now() + PATIENCE;
-    let is_running = |run: &Value| run.get("state").and_then(Value::as_str) == Some("running");
-    while hub.runs().await.iter().any(is_running) {
-        assert!(Instant::now() < deadline, "runs do not end\n{}", complaints());
-        pause(Duration::from_millis(200)).await;
     }
 }
 
@@ -145,27 +118,6 @@ async fn a_change_becomes_a_slack_message_and_a_signed_webhook() {
         (2, 2),
         "each once, no other key"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_stands_in_is_told_when_the_first_is_down_for_the_whole_schedule() {
-    let outside = outside().await;
-    let hub = hub("notifydown", &outside, &["down"]).await;
-    let trigger = "{config_change: {match: [\"*\"]}}";
-    let recipients = "[{connection: down, else: [{connection: chat}]}]";
-    hub.define(&integration("all-changes", trigger, recipients)).await;
-    set(&hub, "app.banner", "hello").await;
-    let told = came(&outside, SERVICES, 1).await;
-    quiet(&hub).await;
-    assert!(told[0].text().contains("app.banner"), "{}", told[0].text());
-    assert_eq!(outside.count(SERVICES), 1);
-    let tries = came(&outside, "/down", 1).await;
-    assert_eq!(tries.len(), 4, "the first attempt and three more");
-    let ids: Vec<_> = tries.iter().map(|request| request.header("webhook-id")).collect();
-    assert!(ids.iter().all(|id| *id == ids[0]), "a repeat has the id of the first: {ids:?}");
-    let errors = hub.errors("all-changes").await;
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].to_string().contains("parked"), "{}", errors[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
