@@ -7,7 +7,7 @@ mod silence;
 
 use ferrule_core::{
     Failure, Name, Tenant,
-    definition::{Integration, Trigger},
+    definition::{Integration, ScheduleTrigger, Trigger},
 };
 use ferrule_store::{Item, NotStarted, Posted, Scheduled, Store, Stored, Table, When, Write, post};
 use serde::{Deserialize, Serialize};
@@ -26,9 +26,19 @@ struct Ticked {
     first_ms: i64,
     /// Last tick that was dealt with, in milliseconds since 1970.
     last_ms: i64,
+    /// A tick whose start began and is not known to have ended: it is gone on with before any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun_ms: Option<i64>,
     /// The silence since this moment is in the error log; milliseconds since 1970.
     #[serde(default)]
     silence: i64,
+}
+
+/// What is known, and the revision of the row that says so.
+#[derive(Debug)]
+struct Known {
+    ticked: Ticked,
+    rev: u64,
 }
 
 impl Schedule {
@@ -51,8 +61,8 @@ impl Schedule {
                 error!(%tenant, %integration, code = failure.code(), %failure, "cannot schedule");
             }
         }
-        self.sweep().await;
         Box::pin(replays::go_on(&self.store)).await;
+        self.sweep().await;
         Ok(())
     }
 
@@ -95,37 +105,67 @@ impl Schedule {
             error!(%tenant, integration = %name, run = %run.run, "gave up a run without news");
         }
         let Some(stored) = self.store.integration(tenant, name).await? else { return Ok(()) };
-        let Some((ticked, rev)) = self.ticked(tenant, name).await? else { return Ok(()) };
-        let mut next = ticked.clone();
-        let now_ms = self.store.clock.now_ms();
-        if let Some(Trigger::Schedule(trigger)) = &stored.definition.trigger {
-            let seed = format!("{tenant}/{name}");
-            if let Some(tick_ms) =
-                due::due(trigger, ticked.first_ms, ticked.last_ms, now_ms, &seed)?
-            {
-                let started = self.start(tenant, name, tick_ms).await;
-                // Noted after the start, or a crash between the two would lose the tick. What is
-                // wrong with the definition is no better in a minute; the rest is tried again.
-                if matches!(
-                    started,
-                    Ok(()) | Err(Failure::Invalid { .. } | Failure::Rejected { .. })
-                ) {
-                    next.last_ms = tick_ms;
-                    self.put(tenant, name, &next, rev).await?;
-                }
-                return started;
+        let Some(mut known) = self.known(tenant, name).await? else { return Ok(()) };
+        let started = match &stored.definition.trigger {
+            Some(Trigger::Schedule(trigger)) => {
+                self.start_due(tenant, name, trigger, &mut known).await
             }
-        }
-        if let Some(expect) = &stored.definition.expect {
-            let standing = self.store.standing(tenant, name).await?;
-            let since = standing.success_ms.max(ticked.first_ms);
-            if silence::is_silent(expect, since, now_ms) && ticked.silence != since {
-                next.silence = since;
-                self.store.log_errors(tenant, &[silence::row(&stored, since, now_ms)]).await?;
-                return self.tell_of_silence(tenant, &stored, (&next, rev), now_ms).await;
+            _ => Ok(()),
+        };
+        // Silence matters most where nothing can be started.
+        let noticed = self.notice_silence(tenant, &stored, known).await;
+        started.and(noticed)
+    }
+
+    /// Starts the run of the tick that is due.
+    ///
+    /// The tick is noted before the start and after it: whoever comes after a crash in between goes on
+    /// with the same tick, also when the next one is due already or missed ticks are left out.
+    async fn start_due(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        trigger: &ScheduleTrigger,
+        known: &mut Known,
+    ) -> Result<(), Failure> {
+        let ticked = known.ticked.clone();
+        let tick_ms = if let Some(begun_ms) = ticked.begun_ms {
+            begun_ms
+        } else {
+            let (now_ms, seed) = (self.store.clock.now_ms(), format!("{tenant}/{name}"));
+            let due = due::due(trigger, ticked.first_ms, ticked.last_ms, now_ms, &seed)?;
+            let Some(tick_ms) = due else { return Ok(()) };
+            let begun = Ticked { begun_ms: Some(tick_ms), ..ticked.clone() };
+            if !self.put(tenant, name, begun, known).await? {
+                return Ok(()); // Somebody else starts it right now.
             }
+            tick_ms
+        };
+        let started = self.start(tenant, name, tick_ms).await;
+        // What is wrong with the definition is no better in a minute; the rest is tried again.
+        if matches!(started, Ok(()) | Err(Failure::Invalid { .. } | Failure::Rejected { .. })) {
+            let done = Ticked { last_ms: tick_ms, begun_ms: None, ..ticked };
+            self.put(tenant, name, done, known).await?;
         }
-        Ok(())
+        started
+    }
+
+    async fn notice_silence(
+        &self,
+        tenant: &Tenant,
+        stored: &Stored<Integration>,
+        known: Known,
+    ) -> Result<(), Failure> {
+        let Some(expect) = &stored.definition.expect else { return Ok(()) };
+        let standing = self.store.standing(tenant, &stored.definition.metadata.name).await?;
+        let (since, now_ms) =
+            (standing.success_ms.max(known.ticked.first_ms), self.store.clock.now_ms());
+        if !silence::is_silent(expect, since, now_ms) || known.ticked.silence == since {
+            return Ok(());
+        }
+        let next = Ticked { silence: since, ..known.ticked };
+        self.store.log_errors(tenant, &[silence::row(stored, since, now_ms)]).await?;
+        self.tell_of_silence(tenant, stored, (&next, known.rev), now_ms).await
     }
 
     /// Notes that a silence is known and posts its event, both or neither.
@@ -165,28 +205,32 @@ impl Schedule {
 
     /// Returns what is known of a schedule. One that is seen for the first time is written down before
     /// anything is counted from that moment; `None` when somebody else does so right now.
-    async fn ticked(&self, tenant: &Tenant, name: &Name) -> Result<Option<(Ticked, u64)>, Failure> {
+    async fn known(&self, tenant: &Tenant, name: &Name) -> Result<Option<Known>, Failure> {
         let there = self.store.tables.get(Table::State, tenant.as_str(), &key(name)).await?;
         if let Some(row) = there {
-            return Ok(Some((row.read()?, row.rev)));
+            return Ok(Some(Known { ticked: row.read()?, rev: row.rev }));
         }
         let ticked = Ticked { first_ms: self.store.clock.now_ms(), ..Ticked::default() };
         let row = row(tenant, name, &ticked)?;
         let rev = row.rev;
         let is_done = self.store.tables.put(Table::State, row, When::Absent).await?.is_done();
-        Ok(is_done.then_some((ticked, rev)))
+        Ok(is_done.then_some(Known { ticked, rev }))
     }
 
-    /// Writes down what is known; when somebody else has done so meanwhile, theirs stays.
+    /// Writes down what is known from now on; `false` when somebody else has done so meanwhile.
     async fn put(
         &self,
         tenant: &Tenant,
         name: &Name,
-        ticked: &Ticked,
-        rev: u64,
-    ) -> Result<(), Failure> {
-        let row = row(tenant, name, ticked)?;
-        self.store.tables.put(Table::State, row, When::Rev(rev)).await.map(drop)
+        ticked: Ticked,
+        known: &mut Known,
+    ) -> Result<bool, Failure> {
+        let row = row(tenant, name, &ticked)?;
+        let put = self.store.tables.put(Table::State, row, When::Rev(known.rev)).await?;
+        if put.is_done() {
+            *known = Known { ticked, rev: known.rev + 1 };
+        }
+        Ok(put.is_done())
     }
 }
 

@@ -84,12 +84,16 @@ impl Store {
         let begun = Begun { id: self.new_run_id(), trigger, full };
         let run = self.open_run(tenant, &stored, begun).await?;
         if let Err(failure) = self.ask_first(tenant, &connector, &run).await {
-            // Nobody will work on it: give the lease back now, not when it runs out.
-            let (code, message) = (failure.code().to_owned(), failure.to_string());
-            self.note(tenant, &run.run, &[Note::Failed { code, message }]).await?;
+            self.give_up(tenant, &run, &failure).await?;
             return Err(failure.into());
         }
         Ok(run)
+    }
+
+    /// Fails a run that nobody will work on: its lease is given back now, not when it runs out.
+    async fn give_up(&self, tenant: &Tenant, run: &Run, failure: &Failure) -> Result<(), Failure> {
+        let (code, message) = (failure.code().to_owned(), failure.to_string());
+        self.note(tenant, &run.run, &[Note::Failed { code, message }]).await.map(drop)
     }
 
     /// Starts the run of a tick of the integration's schedule: one run, however often it is asked
@@ -113,8 +117,15 @@ impl Store {
             self.open_run(tenant, &stored, begun).await?
         };
         // A first page that is asked for twice is recognised by the run's checkpoint.
-        self.ask_first(tenant, &connector, &run).await?;
-        Ok(run)
+        match self.ask_first(tenant, &connector, &run).await {
+            Ok(()) => Ok(run),
+            Err(failure @ (Failure::Invalid { .. } | Failure::Rejected { .. })) => {
+                self.give_up(tenant, &run, &failure).await?;
+                Err(failure.into())
+            }
+            // The same tick is asked for again.
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     /// Returns an integration that has a source, and the connector that reads it.

@@ -7,7 +7,7 @@
 //! lost by that (what was accepted is parked, with its payload), but the run would stay open.
 //!
 //! So every run is looked at once more a day after it began, by a walk over the sync log that goes on
-//! where it stopped. One that holds a lease is left alone while it has it, and looked at again; any
+//! where it stopped; the first one begins a month back. One that holds a lease is left alone while it has it, and looked at again; any
 //! other that is still open is given up as `STALLED`. Giving up is no last word for a run without
 //! lease: when its messages were only slow (a target that is down for days), their notes make it what
 //! it is, and when parked work is replayed its claim counts as not sent, so that all of it is done.
@@ -23,8 +23,18 @@ use crate::{Item, Query, Store, Table, When};
 /// A run is looked at so long after it began: longer than any retry schedule waits.
 const AGE: Duration = Duration::from_hours(24);
 
-/// How often there is a walk.
+/// How often there is a walk, once it has caught up.
 const EVERY: Duration = Duration::from_mins(10);
+
+/// How much of the sync log is walked over before that is noted, and how far back the first walk begins.
+const STRETCH: Duration = Duration::from_hours(6);
+const FIRST: Duration = Duration::from_hours(30 * 24);
+
+/// A call begins no further stretch after this many milliseconds.
+const AT_ONCE_MS: i64 = 10_000;
+
+/// Runs at most that are looked at again; DynamoDB's limit on a row is far away.
+const GOING_ON: usize = 2_000;
 
 /// Partition and sort key of the row that says how far the walk has come.
 const ROW: (&str, &str) = ("#schedule", "swept");
@@ -59,30 +69,44 @@ impl Store {
     /// Gives up the runs that nobody works on any more; returns them. Does nothing when that was
     /// done a short while ago.
     pub async fn sweep_runs(&self) -> Result<Vec<Run>, Failure> {
+        let (mut given_up, began_ms) = (Vec::new(), self.clock.now_ms());
+        while let Some(more) = Box::pin(self.sweep_stretch()).await? {
+            given_up.extend(more);
+            if self.clock.now_ms() - began_ms > AT_ONCE_MS {
+                break;
+            }
+        }
+        Ok(given_up)
+    }
+
+    /// Looks at the next stretch of the sync log; `None` when all of it was looked at.
+    async fn sweep_stretch(&self) -> Result<Option<Vec<Run>>, Failure> {
         let row = self.tables.get(Table::State, ROW.0, ROW.1).await?;
         let swept: Swept = row.as_ref().map(Item::read).transpose()?.unwrap_or_default();
         let until_ms = self.clock.now_ms() - self.scaled_ms(AGE);
         if until_ms - swept.until_ms < self.scaled_ms(EVERY) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
+        let from_ms = swept.until_ms.max(until_ms - self.scaled_ms(FIRST));
+        let until_ms = until_ms.min(from_ms + self.scaled_ms(STRETCH));
         let mut walk = Walk { next: Swept { until_ms, ..Swept::default() }, given_up: Vec::new() };
         for (tenant, run) in &swept.going_on {
             match self.run(tenant, run).await {
                 Ok(Some(run)) => self.look_at(&mut walk, tenant, run).await?,
                 Ok(None) => {}
-                Err(failure @ Failure::Invalid { .. }) => unreadable(tenant, &failure),
+                Err(failure @ Failure::Invalid { .. }) => pass_over(tenant, &failure),
                 Err(failure) => return Err(failure),
             }
         }
         for tenant in self.tenants().await? {
-            self.walk(&mut walk, &tenant, swept.until_ms).await?;
+            self.walk(&mut walk, &tenant, from_ms).await?;
         }
         let mut next = Item::new(ROW.0, ROW.1, &walk.next)?;
         next.rev = 1;
         let when = row.map_or(When::Absent, |row| When::Rev(row.rev));
         // Of two at once, both have looked at the same runs.
         self.tables.put(Table::State, next, when).await?;
-        Ok(walk.given_up)
+        Ok(Some(walk.given_up))
     }
 
     /// Looks at every run of a tenant that began in the time that this walk is about.
@@ -100,7 +124,7 @@ impl Store {
             for item in &rows.items {
                 match item.read::<Run>() {
                     Ok(run) => self.look_at(walk, tenant, run).await?,
-                    Err(failure) => unreadable(tenant, &failure),
+                    Err(failure) => pass_over(tenant, &failure),
                 }
             }
             match rows.next {
@@ -114,13 +138,28 @@ impl Store {
         if run.state.is_over() {
             return Ok(());
         }
+        let id = run.run.clone();
+        match self.give_up_if_left(tenant, run).await {
+            Ok(Some(Left::GivenUp(run))) => walk.given_up.push(*run),
+            Ok(Some(Left::GoesOn)) if walk.next.going_on.len() < GOING_ON => {
+                walk.next.going_on.push((tenant.clone(), id));
+            }
+            Ok(_) => {}
+            Err(failure @ (Failure::Invalid { .. } | Failure::Rejected { .. })) => {
+                pass_over(tenant, &failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(())
+    }
+
+    async fn give_up_if_left(&self, tenant: &Tenant, run: Run) -> Result<Option<Left>, Failure> {
         if run.token > 0 && self.holds_lease(tenant, &run).await? {
-            walk.next.going_on.push((tenant.clone(), run.run));
-            return Ok(());
+            return Ok(Some(Left::GoesOn));
         }
         let note = stalled("nobody works on it any more");
-        walk.given_up.extend(self.note(tenant, &run.run, &[note]).await?);
-        Ok(())
+        let given_up = self.note(tenant, &run.run, &[note]).await?;
+        Ok(given_up.map(|run| Left::GivenUp(Box::new(run))))
     }
 
     fn scaled_ms(&self, span: Duration) -> i64 {
@@ -128,9 +167,17 @@ impl Store {
     }
 }
 
-/// A row that cannot be read keeps no other waiting; nobody can end it.
-fn unreadable(tenant: &Tenant, failure: &Failure) {
-    error!(%tenant, code = failure.code(), %failure, "cannot read a run");
+/// A run that cannot be read or noted keeps no other waiting; nobody can end it.
+fn pass_over(tenant: &Tenant, failure: &Failure) {
+    error!(%tenant, code = failure.code(), %failure, "cannot look at a run");
+}
+
+/// What became of an open run.
+enum Left {
+    /// It holds its lease.
+    GoesOn,
+    /// It is over now.
+    GivenUp(Box<Run>),
 }
 
 /// A walk over the sync log.
