@@ -9,8 +9,8 @@ use crate::{document::operations, hub::Hub};
 
 /// Bodies that are no JSON, more than JSON, or JSON made to hurt.
 fn bodies() -> Vec<Vec<u8>> {
-    let many =
-        format!("{{{}\"a\":1}}", (0..20_000).map(|at| format!("\"k{at}\":1,")).collect::<String>());
+    let keys = (0..20_000).fold(String::new(), |keys, at| keys + &format!("\"k{at}\":1,"));
+    let many = format!("{{{keys}\"a\":1}}");
     let texts = [
         String::new(),
         "null".into(),
