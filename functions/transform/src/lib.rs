@@ -43,6 +43,11 @@ impl Transform {
         let rows: Vec<ErrorRow> =
             refused.iter().map(|refused| self.error_row(envelope, &mapped, refused)).collect();
         if let Some(fatal) = refused.iter().find(|refused| refused.refusal.fails_run) {
+            if envelope.token == 0 {
+                // An event, or a replay: no later run reads them again, so all of them are kept.
+                let Refusal { code, message, .. } = &fatal.refusal;
+                return Err(Failure::coded("CHECK", format!("{code}: {message}")));
+            }
             let reason = format!("{}: {}", fatal.refusal.code, fatal.refusal.message);
             // The cursor stays where it was: the next run reads them again.
             self.store.log_errors(&envelope.tenant, &rows).await?;

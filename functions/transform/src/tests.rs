@@ -121,6 +121,22 @@ async fn what_fails_the_run_is_not_kept_since_the_next_run_reads_it_again() {
 }
 
 #[tokio::test]
+async fn what_fails_a_run_that_nobody_repeats_is_parked_with_its_neighbours() {
+    let mut hub = hub(r#""validate":[{"when":".id == \"x\"","do":"fail","code":"STOP"}]"#).await;
+    hub.envelope.token = 0; // An event's run, or a replay's.
+    let records = ["a", "x"].map(|id| Record {
+        value: ferrule_core::json::parse(format!(r#"{{"id":"{id}"}}"#).as_bytes()).unwrap(),
+        ..Record::default()
+    });
+    let batch = Batch { records: records.to_vec(), ..Batch::default() };
+    let message = Message { envelope: hub.envelope.clone(), task: Task::Transform(batch) };
+    let failure = hub.stage.handle(message, Duration::from_secs(9)).await.unwrap_err();
+    assert!(matches!(failure, Failure::Invalid { .. }), "the whole message is parked: {failure:?}");
+    assert!(failure.to_string().contains("STOP"), "{failure}");
+    assert!(hub.errors().await.is_empty(), "no row says that a record is gone");
+}
+
+#[tokio::test]
 async fn a_batch_without_survivors_is_accounted_for() {
     let hub = hub(r#""validate":[{"when":".id == \"x\"","do":"ignore"}]"#).await;
     hub.transform(&[r#"{"id":"x"}"#]).await;

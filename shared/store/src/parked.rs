@@ -4,6 +4,8 @@
 //! same again cannot undo each other. What is parked is kept for [`Store::parked_days`] days; a
 //! pointer for each integration and day lets `schedule` warn before they are over.
 
+use std::collections::HashMap;
+
 use ferrule_core::{Digest, Envelope, Failure, Message, Name, Task, Tenant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
+        let rows = apart(rows);
         if self.parked_days == 0 {
             return self.log_errors(&envelope.tenant, &rows).await;
         }
@@ -118,6 +121,19 @@ impl Store {
     }
 }
 
+/// Gives equal records of one batch rows of their own: what is kept twice is replayed twice.
+fn apart(mut rows: Vec<ErrorRow>) -> Vec<ErrorRow> {
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    for row in &mut rows {
+        let before = seen.entry(row.id.clone()).or_default();
+        if *before > 0 {
+            row.id = Digest::of(&[row.id.as_bytes(), &before.to_be_bytes()]).to_string();
+        }
+        *before += 1;
+    }
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use ferrule_core::{Batch, Record, RunId, Value};
@@ -137,6 +153,23 @@ mod tests {
         let row = ErrorRow::of(&envelope, "transform", "TYPE", "no number".into(), 1_000);
         let row = ErrorRow { id: "e1".into(), ..row };
         store.park_refused(&envelope, Task::Transform(batch), vec![row]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn equal_records_have_rows_of_their_own_however_often_it_is_told() {
+        let store = Store::memory(Clock::manual(1_000));
+        let envelope = envelope("r1");
+        for _ in 0..2 {
+            let record = Record { value: Value::from("x"), ..Record::default() };
+            let batch = Batch { records: vec![record; 20], ..Batch::default() };
+            let row = ErrorRow::of(&envelope, "transform", "TYPE", "no number".into(), 1_000);
+            let rows = vec![ErrorRow { id: "e1".into(), ..row }; 20];
+            store.park_refused(&envelope, Task::Transform(batch), rows).await.unwrap();
+            let filter = crate::ErrorFilter::default();
+            let (rows, _) = store.errors(&envelope.tenant, &filter, 100, None).await.unwrap();
+            let parts: std::collections::BTreeSet<_> = rows.iter().map(|row| row.part).collect();
+            assert_eq!((rows.len(), parts.len()), (20, 20));
+        }
     }
 
     async fn state(store: &Store) -> (ErrorState, String) {

@@ -60,6 +60,9 @@ fn standing_key(integration: &Name) -> String {
     format!("cursor#{integration}")
 }
 
+/// Trigger of a run that sends parked records again. It says nothing of how the integration stands.
+pub(crate) const REPLAY: &str = "replay";
+
 fn checkpoint_key(run: &RunId) -> String {
     format!("run#{run}")
 }
@@ -321,7 +324,9 @@ impl Store {
         judge(run);
         let now = self.clock.now_ms();
         let standing = self.standing(tenant, &run.integration).await?;
-        let is_news = now - standing.success_ms >= SUCCESS_MS && standing.cursor.is_none();
+        let is_news = now - standing.success_ms >= SUCCESS_MS
+            && standing.cursor.is_none()
+            && run.trigger != REPLAY;
         if run.state != RunState::Failed && is_news {
             let standing = Standing { cursor: None, success_ms: now };
             let row = Item::new(tenant.as_str(), standing_key(&run.integration), &standing)?;

@@ -7,7 +7,8 @@
 //! lost by that (what was accepted is parked, with its payload), but the run would stay open.
 //!
 //! So every run is looked at once more a day after it began, by a walk over the sync log that goes on
-//! where it stopped; the first one begins a month back. One that holds a lease is left alone while it has it, and looked at again; any
+//! where it stopped; the first one begins a month back. The run of a replay, which may be slow on
+//! purpose, has a month. One that holds a lease is left alone while it has it, and looked at again; any
 //! other that is still open is given up as `STALLED`. Giving up is no last word for a run without
 //! lease: when its messages were only slow (a target that is down for days), their notes make it what
 //! it is, and when parked work is replayed its claim counts as not sent, so that all of it is done.
@@ -18,7 +19,7 @@ use ferrule_core::{Failure, Note, Run, RunId, RunState, Tenant};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-use crate::{Item, Query, Store, Table, When};
+use crate::{Item, Query, Store, Table, When, runs::REPLAY};
 
 /// A run is looked at so long after it began: longer than any retry schedule waits.
 const AGE: Duration = Duration::from_hours(24);
@@ -154,7 +155,9 @@ impl Store {
     }
 
     async fn give_up_if_left(&self, tenant: &Tenant, run: Run) -> Result<Option<Left>, Failure> {
-        if run.token > 0 && self.holds_lease(tenant, &run).await? {
+        let is_replay = run.trigger == REPLAY;
+        let is_young = run.started_at > self.clock.now_ms() - self.scaled_ms(FIRST);
+        if is_replay && is_young || run.token > 0 && self.holds_lease(tenant, &run).await? {
             return Ok(Some(Left::GoesOn));
         }
         let note = stalled("nobody works on it any more");

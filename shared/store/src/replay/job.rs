@@ -10,7 +10,7 @@ use ferrule_core::{
 use serde::{Deserialize, Serialize};
 
 use super::pick::{Pick, Position};
-use crate::{Item, Query, Start, Store, Table, When, Write, envelope_of};
+use crate::{Item, Query, Start, Store, Table, When, Write, envelope_of, runs::REPLAY};
 
 /// A replay that is over is remembered this long.
 const REMEMBER_SECS: i64 = 90 * 86_400;
@@ -187,10 +187,7 @@ impl ReplayRun {
     /// Returns its row of the sync log, as it is when it begins.
     pub(super) fn row(&self, started_at: i64) -> Run {
         let (id, name) = (self.run.clone(), self.integration.clone());
-        Run {
-            alert: self.alert,
-            ..Run::new(id, name, self.definition.clone(), "replay", started_at)
-        }
+        Run { alert: self.alert, ..Run::new(id, name, self.definition.clone(), REPLAY, started_at) }
     }
 
     /// Returns the envelope of its tasks. Somebody asked for them: they are never too late.
