@@ -1,5 +1,8 @@
 //! The build script of every function: how a bootstrap is linked when it is built to be deployed.
 
+#![expect(clippy::print_stdout, reason = "so a build script speaks to cargo")]
+#![expect(clippy::disallowed_methods, reason = "so cargo speaks to a build script")]
+
 use std::env::var;
 
 fn main() {
