@@ -1,6 +1,11 @@
 //! The three doors: a queue, an API, a schedule.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use ferrule_core::Failure;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -13,6 +18,11 @@ use crate::{Delivered, Runner, Stage};
 
 /// Left unused at the end of an invocation, for writing down what was not finished.
 const MARGIN: Duration = Duration::from_secs(3);
+
+/// The time of an invocation that nobody gave a deadline.
+const UNSAID: Duration = Duration::from_mins(1);
+
+const AN_HOUR: Duration = Duration::from_hours(1);
 
 /// An SQS event. Bodies are read one by one, so that one bad body costs itself alone.
 #[derive(Debug, Deserialize)]
@@ -93,11 +103,16 @@ where
 
 #[expect(clippy::disallowed_methods, reason = "the deadline is given as wall-clock time")]
 fn time_left(context: &lambda_runtime::Context) -> Duration {
-    context
-        .deadline()
-        .duration_since(std::time::SystemTime::now())
-        .unwrap_or_default()
-        .saturating_sub(MARGIN)
+    until(context.deadline(), SystemTime::now())
+}
+
+fn until(deadline: SystemTime, now: SystemTime) -> Duration {
+    match deadline.duration_since(now) {
+        Ok(left) => left.saturating_sub(MARGIN),
+        // `cargo lambda watch` says ten minutes after 1970 began; Lambda itself never so long ago.
+        Err(past) if past.duration() > AN_HOUR => UNSAID,
+        Err(_) => Duration::ZERO,
+    }
 }
 
 /// Handles every message on its own task, so that a panic is one message's problem.
@@ -211,5 +226,15 @@ mod tests {
                 assert_eq!(failed(&batch).await, wanted, "{batch:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_deadline_is_kept_and_one_of_1970_is_none() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
+        let secs = Duration::from_secs;
+        assert_eq!(until(now + secs(60), now), secs(60) - MARGIN);
+        assert_eq!(until(now + secs(1), now), Duration::ZERO);
+        assert_eq!(until(now - secs(2), now), Duration::ZERO);
+        assert_eq!(until(SystemTime::UNIX_EPOCH + secs(600), now), UNSAID);
     }
 }
