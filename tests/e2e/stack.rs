@@ -64,6 +64,25 @@ pub(crate) fn complaints() -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+/// Has the schedule function do now what the clock would have it do within a minute.
+pub(crate) fn tick() {
+    let details = stack().details();
+    let output = std::process::Command::new(environments().emulator("python"))
+        .args(["-c", TICK, &details.endpoint, &details.region, &details.stack])
+        .env("AWS_ACCESS_KEY_ID", &details.access_key)
+        .env("AWS_SECRET_ACCESS_KEY", &details.secret_key)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+const TICK: &str = r"
+import sys, botocore.session
+functions = botocore.session.get_session().create_client('lambda', endpoint_url=sys.argv[1], region_name=sys.argv[2])
+answer = functions.invoke(FunctionName=sys.argv[3] + '-schedule', Payload=b'{}')
+sys.exit(answer.get('FunctionError'))
+";
+
 const COMPLAINTS: &str = r"
 import sys, botocore.session
 logs = botocore.session.get_session().create_client('logs', endpoint_url=sys.argv[1], region_name=sys.argv[2])

@@ -15,7 +15,7 @@ const MOST_A_MINUTE: u64 = 60_000;
 const FEWEST_LETTERS: usize = 6;
 
 /// Letters of a whole id: nothing is looked up for it.
-const WHOLE: usize = 64;
+const WHOLE: usize = 32;
 
 /// For a preview of what is only given up.
 pub(super) const NO_MATTER: With = With::Today;
