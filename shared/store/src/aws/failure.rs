@@ -20,8 +20,8 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Turns an error into a failure. A missing permission is rejected, and names what to allow;
-    /// everything else may pass.
+    /// Turns an error into a failure. A missing permission is rejected, and names what to allow; so
+    /// is a queue that is not there. Everything else may pass.
     ///
     /// `DisplayErrorContext` would end with the raw response, and so with what is stored.
     pub(super) fn failure<E, R>(self, error: &SdkError<E, R>) -> Failure
@@ -41,6 +41,11 @@ impl Call<'_> {
             let Self { service, action, place } = self;
             let reason = format!("no permission for {service}:{action} on {place}");
             return Failure::rejected(service, reason);
+        }
+        // SQS names it in two ways, by protocol.
+        if code.ends_with("NonExistentQueue") || code.ends_with("QueueDoesNotExist") {
+            let reason = format!("there is no queue {}; is its function deployed?", self.place);
+            return Failure::rejected(self.service, reason);
         }
         let colon = if message.is_empty() { "" } else { ": " };
         self.unavailable(&format!("{code}{colon}{message}"))
@@ -76,6 +81,16 @@ mod tests {
         let failure = CALL.refused("AccessDeniedException", "User: arn:aws:... is not authorized");
         assert_eq!(failure.code(), "rejected");
         assert!(failure.to_string().ends_with("dynamodb:PutItem on ferrule-state"), "{failure}");
+    }
+
+    #[test]
+    fn a_queue_that_is_not_there_does_not_come_by_waiting() {
+        let call = Call { service: "sqs", action: "SendMessage", place: "crm" };
+        for code in ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"] {
+            let failure = call.refused(code, "The specified queue does not exist.");
+            assert_eq!(failure.code(), "rejected", "{code}");
+            assert!(failure.to_string().contains("no queue crm"), "{failure}");
+        }
     }
 
     #[test]

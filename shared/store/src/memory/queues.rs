@@ -1,7 +1,7 @@
 //! Queues in memory, and the receiving side that drives the embedded twin.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -25,6 +25,7 @@ pub struct Queues {
 struct Kept {
     sent: u64,
     messages: BTreeMap<String, BTreeMap<u64, Waiting>>,
+    absent: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,10 @@ impl Queues {
         messages.iter().try_for_each(rules::check_message)?;
         let now = self.clock.now_ms();
         let mut kept = lock(&self.kept);
+        if kept.absent.contains(function) {
+            let reason = format!("there is no queue {function}; is its function deployed?");
+            return Err(Failure::rejected("sqs", reason));
+        }
         for message in messages {
             kept.sent += 1;
             let id = kept.sent;
@@ -64,6 +69,11 @@ impl Queues {
             kept.messages.entry(function.to_owned()).or_default().insert(id, waiting);
         }
         Ok(())
+    }
+
+    /// Takes the queue of `function` away, as when it is not deployed: nothing can be sent there.
+    pub fn remove(&self, function: &str) {
+        lock(&self.kept).absent.insert(function.to_owned());
     }
 
     /// Takes the message that has been visible for longest, and hides it.

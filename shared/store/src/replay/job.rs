@@ -149,6 +149,9 @@ pub(super) struct Parcel {
     /// Place in `runs` and number of the batch, when it is of records that were refused alone.
     #[serde(default)]
     pub(super) batch: Option<(usize, u64)>,
+    /// How many numbers the batch takes.
+    #[serde(default)]
+    pub(super) room: u64,
     /// Its rows.
     pub(super) rows: Vec<Planned>,
 }

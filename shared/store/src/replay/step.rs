@@ -28,6 +28,9 @@ const HOLD: Duration = Duration::from_mins(1);
 /// A batch holds what may go within this long, so that the rate holds within a minute too.
 const PIECE: Duration = Duration::from_secs(10);
 
+/// Why a row is left that is not as it was planned.
+const CHANGED: &str = "somebody else changed it meanwhile";
+
 /// Things done at one time.
 pub(super) const TOGETHER: usize = 8;
 
@@ -36,8 +39,8 @@ pub(super) const TOGETHER: usize = 8;
 struct Sent {
     errors: u64,
     records: u64,
-    changed: u64,
-    gone: u64,
+    /// Rows that were left as they are, and why.
+    left: Vec<(String, u64)>,
     /// Place of the run, and how many records are on their way in it.
     runs: Vec<(usize, u64)>,
 }
@@ -67,8 +70,9 @@ impl Store {
                 let sent = self.carry_out(tenant, &replay, &plan).await?;
                 replay.errors += sent.errors;
                 replay.records += sent.records;
-                replay.leave("somebody else changed it meanwhile", sent.changed);
-                replay.leave("the payload is no longer kept", sent.gone);
+                for (reason, rows) in sent.left {
+                    replay.leave(&reason, rows);
+                }
                 for (at, records) in sent.runs {
                     replay.runs[at].records += records;
                 }
@@ -155,7 +159,7 @@ impl Store {
         let Route { to, definition, room } = route;
         let (Some(hash), true) = (&definition, row.part.is_some()) else {
             let rows = vec![planned];
-            parcels.push(Parcel { to, payload, definition, due_at, batch: None, rows });
+            parcels.push(Parcel { to, payload, definition, due_at, batch: None, room, rows });
             return;
         };
         let most = most_together(replay);
@@ -183,7 +187,7 @@ impl Store {
         let run = &mut replay.runs[at];
         let batch = Some((at, run.seq));
         run.seq += room;
-        parcels.push(Parcel { to, payload, definition, due_at, batch, rows: vec![planned] });
+        parcels.push(Parcel { to, payload, definition, due_at, batch, room, rows: vec![planned] });
     }
 
     /// How long so many records take at the rate, in milliseconds.
@@ -225,11 +229,10 @@ impl Store {
         let mut work = stream::iter(work).buffer_unordered(TOGETHER);
         let mut all = Sent::default();
         while let Some(sent) = work.next().await {
-            let Sent { errors, records, changed, gone, runs } = sent?;
+            let Sent { errors, records, left, runs } = sent?;
             all.errors += errors;
             all.records += records;
-            all.changed += changed;
-            all.gone += gone;
+            all.left.extend(left);
             all.runs.extend(runs);
         }
         Ok(all)
@@ -244,17 +247,20 @@ impl Store {
         replay: &Replay,
         parcel: &Parcel,
     ) -> Result<Sent, Failure> {
-        let Ok(mut message) = self.kept_message(tenant, &parcel.payload).await? else {
-            let gone = parcel.rows.len() as u64;
-            return Ok(Sent { gone, ..Sent::default() });
+        let mut message = match self.kept_message(tenant, &parcel.payload).await? {
+            Ok(message) => message,
+            Err(why) => {
+                self.account_for(tenant, replay, parcel).await?;
+                let left = vec![(why, parcel.rows.len() as u64)];
+                return Ok(Sent { left, ..Sent::default() });
+            }
         };
         let taken = self.take_rows(tenant, replay, &parcel.rows).await?;
         let records = taken.iter().map(|row| row.records).sum();
         let sent = Sent {
             errors: taken.len() as u64,
             records,
-            changed: (parcel.rows.len() - taken.len()) as u64,
-            gone: 0,
+            left: vec![(CHANGED.to_owned(), (parcel.rows.len() - taken.len()) as u64)],
             runs: parcel.batch.iter().map(|(run, _)| (*run, records)).collect(),
         };
         if let Some((run, seq)) = parcel.batch {
@@ -282,8 +288,33 @@ impl Store {
         }
         let delay = u64::try_from(parcel.due_at - self.clock.now_ms()).unwrap_or(0);
         let delay = Duration::from_millis(delay).min(crate::MAX_DELAY);
-        self.send(&parcel.to, &[message], delay).await?;
-        Ok(sent)
+        match self.send(&parcel.to, &[message], delay).await {
+            Ok(()) => Ok(sent),
+            // It can never be sent: the others must not wait for it.
+            Err(failure @ (Failure::Rejected { .. } | Failure::Invalid { .. })) => {
+                let back = self.give_back(tenant, replay, &taken).await?;
+                self.account_for(tenant, replay, parcel).await?;
+                let lost = parcel.rows.len() as u64 - back;
+                let left = vec![(failure.to_string(), back), (CHANGED.to_owned(), lost)];
+                Ok(Sent { left, ..Sent::default() })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Accounts for the batch of a parcel that is not sent: its run would wait for the number.
+    async fn account_for(
+        &self,
+        tenant: &Tenant,
+        replay: &Replay,
+        parcel: &Parcel,
+    ) -> Result<(), Failure> {
+        let Some((run, seq)) = parcel.batch else { return Ok(()) };
+        let others = if parcel.room > 1 { vec![(seq, parcel.room)] } else { Vec::new() };
+        let (counts, timings) = (Counts::default(), Timings::default());
+        let note = Note::Batch { seq, others, counts, timings, failed: None };
+        let envelope = replay.runs[run].envelope(tenant, replay);
+        self.send_task("journal", &envelope, Task::Note(note)).await
     }
 
     /// Tells the journal how many batches each run has, so that it can end.

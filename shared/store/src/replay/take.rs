@@ -67,6 +67,29 @@ impl Store {
         self.settle_row(tenant, &row, planned.rev).await
     }
 
+    /// Gives rows back that were taken for nothing: they are parked as before. Returns how many.
+    pub(super) async fn give_back(
+        &self,
+        tenant: &Tenant,
+        replay: &Replay,
+        taken: &[Planned],
+    ) -> Result<u64, Failure> {
+        let work = taken.iter().map(|planned| async move {
+            let there = self.tables.get(Table::ErrorLog, tenant.as_str(), &planned.id).await?;
+            let Some(there) = there else { return Ok(0) };
+            let row: ErrorRow = there.read()?;
+            let by = row.done.as_ref().and_then(|done| done.replay.as_ref());
+            if there.rev != planned.rev + 1 || by != Some(&replay.id) {
+                return Ok(0);
+            }
+            let row = ErrorRow { state: ErrorState::Parked, done: None, ..row };
+            Ok::<_, Failure>(u64::from(self.settle_row(tenant, &row, there.rev).await?))
+        });
+        let work: Vec<_> = work.collect();
+        let back: Vec<u64> = stream::iter(work).buffered(TOGETHER).try_collect().await?;
+        Ok(back.into_iter().sum())
+    }
+
     /// Gives up what is parked: nobody replays it any more. A call does so much and no more.
     pub async fn discard(
         &self,

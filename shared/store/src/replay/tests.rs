@@ -80,6 +80,10 @@ impl World {
 
     /// Parks a batch whole, as a function does that gave up.
     async fn give_up(&self, hash: &Digest, id: &str) {
+        self.give_up_at(hash, id, "records").await;
+    }
+
+    async fn give_up_at(&self, hash: &Digest, id: &str, stage: &str) {
         let record = Record { value: Value::from("mapped"), ..Record::default() };
         let batch = Batch { seq: 7, records: vec![record], ..Batch::default() };
         let envelope = Envelope { failures: 4, ..self.envelope(hash) };
@@ -87,7 +91,7 @@ impl World {
             Message { envelope: envelope.clone(), task: Task::Load(batch) }.encode().unwrap();
         let payload = format!("parked/{id}");
         self.store.payloads.put(&self.tenant, &payload, text.into_bytes()).await.unwrap();
-        let row = ErrorRow::of(&envelope, "records", "unavailable", "it is down".into(), NOW_MS);
+        let row = ErrorRow::of(&envelope, stage, "unavailable", "it is down".into(), NOW_MS);
         let state = ErrorState::Parked;
         let row = ErrorRow { id: id.into(), payload: Some(payload), state, ..row };
         self.store.park_errors(&self.tenant, &[row]).await.unwrap();
@@ -106,15 +110,31 @@ impl World {
         Ok(self.store.advance_replay(&self.tenant, id, time).await?.unwrap())
     }
 
+    fn queues(&self) -> &crate::memory::Queues {
+        let Queues::Memory(queues, _) = &self.store.queues else { panic!("not in memory") };
+        queues
+    }
+
     /// Takes what is on a queue and visible by now.
     fn sent(&self, function: &str) -> Vec<Message> {
-        let Queues::Memory(queues, _) = &self.store.queues else { panic!("not in memory") };
+        let queues = self.queues();
         let mut messages = Vec::new();
         while let Some(received) = queues.receive(function) {
             messages.push(Message::decode(&received.body).unwrap());
             queues.delete(function, received.id);
         }
         messages
+    }
+
+    /// Does what the journal does with what the run of a replay was told, and returns how it ended.
+    async fn ended(&self, replay: &Replay) -> ferrule_core::RunState {
+        let notes = self.sent("journal").into_iter().map(|message| match message.task {
+            Task::Note(note) => note,
+            other => panic!("no note: {other:?}"),
+        });
+        let notes: Vec<Note> = notes.collect();
+        let run = self.store.note(&self.tenant, &replay.runs[0].run, &notes).await.unwrap();
+        run.unwrap().state
     }
 
     async fn rows(&self, state: ErrorState) -> Vec<ErrorRow> {
@@ -277,6 +297,62 @@ async fn what_cannot_go_is_left_and_says_why() {
     let wish = ReplayWish { with: With::AsWas, ..World::wish(Pick::default()) };
     let id = world.start(wish).await;
     assert_eq!(world.advance(&id).await.unwrap().errors, 3, "its old definition is kept");
+}
+
+#[tokio::test]
+async fn what_no_queue_ever_takes_is_given_back_and_keeps_nothing_waiting() {
+    let world = World::new(3).await;
+    let good = world.define(GOOD).await;
+    world.queues().remove("crm");
+    world.give_up_at(&good, "b1", "crm").await;
+    world.give_up(&good, "b2").await;
+    let as_was = || ReplayWish { with: With::AsWas, ..World::wish(Pick::default()) };
+    let id = world.start(as_was()).await;
+    let replay = world.advance(&id).await.unwrap();
+    assert_eq!((replay.state, replay.errors, replay.left), (ReplayState::Done, 4, 1));
+    assert!(replay.reasons.keys().next().unwrap().contains("no queue crm"), "{replay:?}");
+    let parked = world.rows(ErrorState::Parked).await;
+    assert_eq!((parked.len(), parked[0].id.as_str(), &parked[0].done), (1, "b1", &None));
+    world.store.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.sent("records").len(), 1);
+    let again = world.start(as_was()).await;
+    assert_eq!(world.advance(&again).await.unwrap().left, 1, "it can be replayed again");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_sent_is_accounted_for_in_its_run() {
+    let world = World::new(2).await;
+    world.define(GOOD).await;
+    world.queues().remove("transform");
+    let id = world.start(World::wish(Pick::default())).await;
+    let replay = world.advance(&id).await.unwrap();
+    assert_eq!((replay.state, replay.errors, replay.left), (ReplayState::Done, 0, 2));
+    assert_eq!(world.ended(&replay).await, ferrule_core::RunState::Succeeded);
+    assert_eq!(world.rows(ErrorState::Parked).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_payload_that_vanishes_over_the_sending_leaves_no_number_open() {
+    let world = World::new(2).await;
+    world.define(GOOD).await;
+    let id = world.start(World::wish(Pick::default())).await;
+    // It dies with the plan written down: after each call in turn, until the plan is there.
+    for calls in 1.. {
+        world.fuse.light(calls);
+        world.advance(&id).await.unwrap_err();
+        world.fuse.mend();
+        world.store.clock.advance(Duration::from_mins(2));
+        let (replay, _) = world.store.replay_row(&world.tenant, &id).await.unwrap().unwrap();
+        if replay.plan.is_some() {
+            break;
+        }
+    }
+    let key = world.rows(ErrorState::Parked).await[0].payload.clone().unwrap();
+    let crate::Payloads::Memory(payloads) = &world.store.payloads else { panic!("not in memory") };
+    payloads.remove(&world.tenant, &key);
+    let replay = world.advance(&id).await.unwrap();
+    assert_eq!((replay.state, replay.errors, replay.left), (ReplayState::Done, 0, 2));
+    assert_eq!(world.ended(&replay).await, ferrule_core::RunState::Succeeded);
 }
 
 #[tokio::test]
