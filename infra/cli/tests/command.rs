@@ -159,6 +159,19 @@ fn without_a_hub_the_commands_say_how_to_start_one_and_end_with_3() {
 }
 
 #[test]
+fn without_a_terminal_nothing_is_given_up_or_sent_again_unless_yes_is_said() {
+    for call in [&["discard", "--all"][..], &["replay", "--all"], &["discard", "5d41402abc4b"]] {
+        let ended = ferrule(call);
+        assert_eq!(ended.status.code(), Some(2), "{call:?} {ended:?}");
+        assert!(text(&ended.stderr).contains("say --yes"), "{ended:?}");
+        for said in ["--yes", "--preview"] {
+            let ended = ferrule(&[call, &[said]].concat());
+            assert_eq!(ended.status.code(), Some(3), "it asks the hub: {ended:?}");
+        }
+    }
+}
+
+#[test]
 fn a_secret_is_never_echoed() {
     for call in [
         &["secret", "set", "crm", "not-a-pair-s3cret"][..],

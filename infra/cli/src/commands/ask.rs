@@ -4,11 +4,17 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 
 use crate::Fault;
 
-/// Asks on a terminal; elsewhere nobody is there to answer, and what was written is meant.
-pub(super) fn is_wanted(question: &str) -> Result<bool, Fault> {
-    if !stdin().is_terminal() || !stderr().is_terminal() {
-        return Ok(true);
+/// Makes sure that somebody is there to answer, before anything is asked of the hub.
+pub(super) fn somebody_answers() -> Result<(), Fault> {
+    if stdin().is_terminal() && stderr().is_terminal() {
+        return Ok(());
     }
+    let why = "nobody is there to answer without a terminal: say --yes, or --preview to look first";
+    Err(Fault::Invalid(why.to_owned()))
+}
+
+/// Asks; only a clear yes is one.
+pub(super) fn is_wanted(question: &str) -> Result<bool, Fault> {
     write!(stderr(), "{question} [y/N] ").ok();
     answer(&mut stdin().lock())
 }

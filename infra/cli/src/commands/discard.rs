@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Outcome, ask::is_wanted, picked::Picked};
+use super::{Outcome, ask, picked::Picked};
 use crate::Ended;
 use crate::hub::{Hub, Place};
 use crate::output::{self, Output, counted};
@@ -21,13 +21,16 @@ pub(super) struct Discard {
     /// Only say what would be given up
     #[arg(long, conflicts_with = "yes")]
     preview: bool,
-    /// Do not ask
+    /// Do not ask; without a terminal it must be said
     #[arg(long, short)]
     yes: bool,
 }
 
 impl Discard {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
+        if !self.yes && !self.preview {
+            ask::somebody_answers()?;
+        }
         let hub = Hub::open(place)?;
         let body = self.picked.body();
         let mut asked = body.clone();
@@ -46,7 +49,7 @@ impl Discard {
             show(output, &preview);
         }
         let records = counted(preview["records"].as_u64().unwrap_or_default(), "record");
-        if !self.yes && !is_wanted(&format!("Give {records} up?"))? {
+        if !self.yes && !ask::is_wanted(&format!("Give {records} up?"))? {
             output.remark("nothing was given up");
             return Ok(Ended::Badly);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::{Outcome, ask::is_wanted, picked::Picked, sync};
+use super::{Outcome, ask, picked::Picked, sync};
 use crate::Ended;
 use crate::hub::{Hub, Place, segment};
 use crate::output::{self, Lines, Output, counted};
@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// it; on a terminal it asks. Asked twice, it is done once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ferrule replay --integration incidents-in --preview\n  ferrule replay --integration incidents-in --code TYPE --yes --wait\n  ferrule replay 5d41402abc4b --with as-was\n\nExit codes: 1 you said no, or a run failed; 4 some were left as they are, or refused again; see `ferrule exit-codes`."
+    after_help = "Example:\n  ferrule replay --integration incidents-in --preview\n  ferrule replay --integration incidents-in --code TYPE --yes --wait\n  ferrule replay 5d41402abc4b --with as-was --yes\n\nExit codes: 1 you said no, or a run failed; 4 some were left as they are, or refused again; see `ferrule exit-codes`."
 )]
 pub(super) struct Replay {
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(super) struct Replay {
     /// Only say what it would do
     #[arg(long, conflicts_with_all = ["yes", "wait"])]
     preview: bool,
-    /// Do not ask
+    /// Do not ask; without a terminal it must be said
     #[arg(long, short)]
     yes: bool,
     /// Wait until everything is sent and accounted for, and show what came of it
@@ -52,6 +52,9 @@ enum With {
 
 impl Replay {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
+        if !self.yes && !self.preview {
+            ask::somebody_answers()?;
+        }
         let hub = Hub::open(place)?;
         let mut body = self.body();
         body.insert("preview".to_owned(), json!(true));
@@ -65,7 +68,7 @@ impl Replay {
             show(output, &preview, self.picked.missing(errors));
         }
         let records = counted(preview["records"].as_u64().unwrap_or_default(), "record");
-        if !self.yes && !is_wanted(&format!("Send {records} again?"))? {
+        if !self.yes && !ask::is_wanted(&format!("Send {records} again?"))? {
             output.remark("nothing was sent");
             return Ok(Ended::Badly);
         }
