@@ -103,11 +103,13 @@ pub(crate) async fn discard(
         let preview = store.preview_replay(&caller.tenant, &pick, with).await?;
         return Ok(Json(PreviewView::of(preview, with, rate, &store)).into_response());
     }
+    let wanted = Wanted::read(None, asked.cursor(), &["discards", &format!("{pick:?}")])?;
+    let start = wanted.start.clone();
     let (tenant, key, action) = (&caller.tenant, &caller.key, format!("DISCARD {}", asked.words()));
     store.audit(tenant, key, &action, "started").await?;
-    let discarded = store.discard(tenant, &pick, &caller.who()).await?;
+    let discarded = store.discard(tenant, &pick, &caller.who(), start).await?;
     let noted: Result<(), Failure> =
         store.audit(tenant, key, &action, &format!("{} discarded", discarded.errors)).await;
     noted?;
-    Ok(Json(DiscardView::from(discarded)).into_response())
+    Ok(Json(DiscardView::of(discarded, &wanted)).into_response())
 }

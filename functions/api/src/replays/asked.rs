@@ -99,6 +99,8 @@ pub(crate) struct DiscardAsked {
     /// Everything that is parked.
     #[serde(default)]
     all: bool,
+    /// `next` of the last answer: goes on where that ended.
+    cursor: Option<String>,
     /// Only say what it would give up.
     #[serde(default)]
     pub(super) preview: bool,
@@ -153,6 +155,10 @@ impl ReplayAsked {
 }
 
 impl DiscardAsked {
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
     pub(super) fn pick(&self) -> Result<Pick, Problem> {
         let Self { run, integration, code, since, until, .. } = self;
         let rest = pick(run.as_ref(), integration.as_ref(), code.as_ref(), (*since, *until));

@@ -7,7 +7,10 @@ use ferrule_store::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::views::time;
+use crate::{
+    page::{Page, Wanted},
+    views::time,
+};
 
 /// Writes a choice as it is written in requests.
 pub(super) fn word_of(with: With) -> &'static str {
@@ -24,8 +27,11 @@ pub(crate) struct PreviewView {
     errors: u64,
     /// Records of theirs.
     records: u64,
-    /// There is more than was counted: 10,000 entries.
+    /// There may be more than was counted: at most 10,000 entries, found among the first 40,000 of the
+    /// error log.
     more: bool,
+    /// What is parked later is not in it. Pass it as `until` to mean just what was shown.
+    until: String,
     /// When the first of them was parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<String>,
@@ -144,17 +150,21 @@ pub(crate) struct DiscardView {
     records: u64,
     /// One request gives up so much and no more: ask again.
     more: bool,
+    /// Pass it as `cursor`, with the same selection, to go on from here; `null` at the end.
+    next: Option<String>,
 }
 
 impl PreviewView {
     pub(super) fn of(preview: Preview, with: With, rate: Rate, store: &Store) -> Self {
         let minutes = preview.minutes(rate);
-        let Preview { errors, records, oldest, newest, codes, definitions, tried, more } = preview;
+        let Preview { errors, records, oldest, newest, codes, definitions, tried, more, until } =
+            preview;
         let cost_usd = (price(errors, records) * 1e6).ceil() / 1e6;
         Self {
             errors,
             records,
             more,
+            until: time(until),
             oldest: oldest.map(time),
             newest: newest.map(time),
             expires_at: oldest.map(|oldest| time(store.expires_at(oldest))),
@@ -224,8 +234,10 @@ impl From<ReplayRun> for ReplayRunView {
     }
 }
 
-impl From<Discarded> for DiscardView {
-    fn from(Discarded { errors, records, more }: Discarded) -> Self {
-        Self { errors, records, more }
+impl DiscardView {
+    pub(super) fn of(discarded: Discarded, wanted: &Wanted) -> Self {
+        let Discarded { errors, records, next } = discarded;
+        let Page { next, .. } = wanted.page::<()>(Vec::new(), next);
+        Self { errors, records, more: next.is_some(), next }
     }
 }

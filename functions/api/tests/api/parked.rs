@@ -24,6 +24,17 @@ async fn refuse(hub: &Hub, count: u32) {
     hub.store.park_refused(&envelope, Task::Transform(batch), rows.collect()).await.unwrap();
 }
 
+/// Parks one record later than all others.
+async fn refuse_at(hub: &Hub, at: i64, id: &str) {
+    let acme = tenant("acme");
+    let stored = hub.store.integration(&acme, &name("tickets-in")).await.unwrap().unwrap();
+    let envelope = Envelope::new(acme, name("tickets-in"), stored.hash, RunId::new("r2"));
+    let batch = Batch { records: vec![Record::default()], ..Batch::default() };
+    let row = ErrorRow::of(&envelope, "transform", "TYPE", "no number".into(), at);
+    let row = ErrorRow { id: id.into(), ..row };
+    hub.store.park_refused(&envelope, Task::Transform(batch), vec![row]).await.unwrap();
+}
+
 async fn post(hub: &Hub, path: &str, body: &str) -> Answer {
     hub.ask(&hub.writer, "POST", path, &[], body).await
 }
@@ -152,11 +163,39 @@ async fn what_is_given_up_is_not_sent() {
     assert_eq!(preview.at("/errors"), "2");
     let answer = post(&hub, "/v1/discards", r#"{"ids":["e0","e1"]}"#).await;
     assert_eq!((answer.at("/errors"), answer.at("/more")), ("2".into(), "false".into()));
+    assert_eq!(answer.at("/next"), "null");
     let answer = post(&hub, "/v1/replays", r#"{"integration":"tickets-in"}"#).await;
     assert_eq!(answer.at("/errors"), "1");
     assert_eq!(hub.get("/v1/errors/e0").await.at("/state"), "discarded");
     let trail = hub.store.audit_trail(&tenant("acme"), 50).await.unwrap();
     assert!(trail.iter().any(|row| row.outcome == "2 discarded"), "{trail:?}");
+}
+
+#[tokio::test]
+async fn what_is_parked_after_a_look_is_not_given_up_with_it() {
+    let hub = Hub::new().await;
+    refuse(&hub, 2).await;
+    let preview = post(&hub, "/v1/discards", r#"{"all":true,"preview":true}"#).await;
+    assert_eq!(preview.at("/until"), "2023-11-14T22:13:20Z");
+    hub.clock.advance(std::time::Duration::from_secs(1));
+    refuse_at(&hub, NOW_MS + 1000, "late").await;
+    let until = format!(r#"{{"until":"{}"}}"#, preview.at("/until"));
+    assert_eq!(post(&hub, "/v1/discards", &until).await.at("/errors"), "2");
+    assert_eq!(hub.get("/v1/errors/late").await.at("/state"), "parked");
+}
+
+#[tokio::test]
+async fn much_is_given_up_in_several_requests_each_going_on_where_the_last_ended() {
+    let hub = Hub::new().await;
+    refuse(&hub, 2100).await;
+    let first = post(&hub, "/v1/discards", r#"{"code":"TYPE"}"#).await;
+    assert_eq!((first.at("/errors"), first.at("/more")), ("2000".into(), "true".into()));
+    let cursor = first.at("/next");
+    let rest = format!(r#"{{"code":"TYPE","cursor":"{cursor}"}}"#);
+    let rest = post(&hub, "/v1/discards", &rest).await;
+    assert_eq!((rest.at("/errors"), rest.at("/next")), ("100".into(), "null".into()));
+    let other = format!(r#"{{"all":true,"cursor":"{cursor}"}}"#);
+    assert_eq!(post(&hub, "/v1/discards", &other).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

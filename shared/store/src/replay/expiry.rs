@@ -2,7 +2,7 @@
 
 use ferrule_core::{Event, Failure, Object, Value, event::ERRORS_EXPIRING};
 
-use super::pick::{Pick, Position};
+use super::pick::{MOST_PAGES, Pick, Position};
 use crate::{
     Item, Posted, Query, Store, Table, When, Write,
     outbox::post,
@@ -45,7 +45,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns the event of what is still parked of a day; none when nothing is.
+    /// Returns the event of what is still parked of a day; none when nothing is. It counts no
+    /// longer than a look takes: whoever is warned needs no more.
     async fn expiring(&self, on: &ParkedOn) -> Result<Option<Posted>, Failure> {
         let since = on.day * DAY_MS;
         let pick = Pick {
@@ -55,7 +56,9 @@ impl Store {
             ..Pick::default()
         };
         let (mut errors, mut records, mut at) = (0_u64, 0_u64, Position::default());
-        while !at.over {
+        let mut pages = 0;
+        while !at.over && (errors == 0 || pages < MOST_PAGES) {
+            pages += 1;
             for seen in self.seek(&on.tenant, &pick, &mut at).await? {
                 errors += 1;
                 records += seen.row.record.count.max(1);
@@ -66,6 +69,7 @@ impl Store {
         }
         let name = on.integration.as_str();
         let what = if records == 1 { "1 record".into() } else { format!("{records} records") };
+        let what = if at.over { what } else { format!("at least {what}") };
         let age = self.clock.now_ms().div_euclid(DAY_MS) - on.day;
         let left = (i64::from(self.parked_days) - age).max(0);
         let message = format!(

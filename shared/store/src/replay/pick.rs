@@ -11,6 +11,9 @@ pub const MOST_IDS: usize = 1000;
 /// Rows read at one time.
 const PAGE: usize = 250;
 
+/// Most pages of one look: a long log is read in several, and answers come in time.
+pub(super) const MOST_PAGES: usize = 40;
+
 /// Which of what is parked is meant: everything that all of these hold for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pick {
@@ -56,6 +59,18 @@ pub(crate) struct Position {
     pub(crate) over: bool,
 }
 
+impl Position {
+    /// Goes on from a place in the log.
+    pub(super) fn at(start: Option<Start>) -> Self {
+        Self { start, ..Self::default() }
+    }
+
+    /// Returns where to go on in the log; none when there is no more.
+    pub(super) fn next(self) -> Option<Start> {
+        self.start.filter(|_| !self.over)
+    }
+}
+
 impl Pick {
     fn takes(&self, row: &ErrorRow) -> bool {
         row.state == ErrorState::Parked
@@ -68,7 +83,8 @@ impl Pick {
 }
 
 impl Store {
-    /// Returns up to `limit` rows of what is parked and still kept, oldest first.
+    /// Returns up to `limit` rows of what is parked and still kept, oldest first, and where to go
+    /// on: there may be fewer, or none, before the end.
     pub async fn parked(
         &self,
         tenant: &Tenant,
@@ -76,9 +92,10 @@ impl Store {
         limit: usize,
         start: Option<Start>,
     ) -> Result<(Vec<ErrorRow>, Option<Start>), Failure> {
-        let mut at = Position { start, ..Position::default() };
-        let mut found = Vec::new();
-        while !at.over && found.len() < limit {
+        let mut at = Position::at(start);
+        let (mut found, mut pages) = (Vec::new(), 0);
+        while !at.over && found.len() < limit && pages < MOST_PAGES {
+            pages += 1;
             for seen in self.seek(tenant, pick, &mut at).await? {
                 if found.len() == limit {
                     break;
@@ -86,8 +103,10 @@ impl Store {
                 found.push(seen);
             }
         }
-        let is_all = at.over && found.len() < limit;
-        let behind = found.last().filter(|_| !is_all).and_then(|last| last.behind.start.clone());
+        let behind = match found.last() {
+            Some(last) if found.len() == limit => last.behind.start.clone(),
+            _ => at.next(),
+        };
         Ok((found.into_iter().map(|seen| seen.row).collect(), behind))
     }
 
@@ -155,10 +174,8 @@ impl Store {
         let rows = self.tables.query(Table::ErrorLog, query).await?;
         at.over = rows.next.is_none();
         at.start = rows.next;
-        let behind = |item: &Item| {
-            let start = Some(Start { sk: item.sk.clone(), alt: item.alt.clone() });
-            Position { start, ..Position::default() }
-        };
+        let behind =
+            |item: &Item| Position::at(Some(Start { sk: item.sk.clone(), alt: item.alt.clone() }));
         let mut found = Vec::with_capacity(rows.items.len());
         for item in rows.items {
             let behind = behind(&item);

@@ -1,6 +1,6 @@
 //! What a replay would do: how much, how old, under which definitions, how long, at what price.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ferrule_core::{
     Digest, Failure, Name, Task, Tenant,
@@ -10,7 +10,7 @@ use ferrule_core::{
 
 use super::{
     job::With,
-    pick::{Pick, Position, Seen},
+    pick::{MOST_PAGES, Pick, Position, Seen},
     route::{Kept, Known},
 };
 use crate::Store;
@@ -21,8 +21,14 @@ const MOST_COUNTED: u64 = 10_000;
 /// Records that a preview maps to see what would become of them.
 const MOST_TRIED: u64 = 200;
 
-/// Rows of a page whose payloads are read for that.
-const PAYLOADS_TRIED: usize = 200;
+/// Payloads that are read for that.
+const PAYLOADS_TRIED: usize = 50;
+
+/// Pages of the error log that a preview reads, whatever it finds there.
+const PAGES: usize = 4 * MOST_PAGES;
+
+/// The stage whose parked records wait to be mapped: only their payloads are worth a look.
+const MAPS: &str = "transform";
 
 /// What a replay would do.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,8 +47,10 @@ pub struct Preview {
     pub definitions: Vec<OfDefinition>,
     /// What the definition in question makes of some of them.
     pub tried: Option<Tried>,
-    /// There are more rows than were counted.
+    /// There may be more rows than were counted.
     pub more: bool,
+    /// What is parked later is not in it, in milliseconds since 1970.
+    pub until: i64,
 }
 
 /// What failed under one definition.
@@ -105,15 +113,21 @@ impl Store {
         pick: &Pick,
         with: With,
     ) -> Result<Preview, Failure> {
-        let (mut preview, mut at) = (Preview::default(), Position::default());
+        let now = self.clock.now_ms();
+        let until = pick.until.map_or(now, |until| until.min(now));
+        let pick = Pick { until: Some(until), ..pick.clone() };
+        let (mut preview, mut at) = (Preview { until, ..Preview::default() }, Position::default());
         let (mut known, mut tried) = (Known::default(), Tried::default());
-        while !at.over && preview.errors < MOST_COUNTED {
-            let seen = self.seek(tenant, pick, &mut at).await?;
+        let (mut pages, mut payloads) = (0, BTreeSet::new());
+        while !at.over && preview.errors < MOST_COUNTED && pages < PAGES {
+            pages += 1;
+            let seen = self.seek(tenant, &pick, &mut at).await?;
             for one in &seen {
                 self.count(tenant, &mut preview, one).await?;
             }
-            if tried.records < MOST_TRIED {
-                let some: Vec<Seen> = seen.into_iter().take(PAYLOADS_TRIED).collect();
+            if tried.records < MOST_TRIED && payloads.len() < PAYLOADS_TRIED {
+                let some: Vec<Seen> =
+                    seen.into_iter().filter(|one| is_worth_a_look(one, &mut payloads)).collect();
                 self.attempt(tenant, &some, with, &mut known, &mut tried).await?;
             }
         }
@@ -186,6 +200,15 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Tells whether a row's payload is one of those that are read.
+pub(super) fn is_worth_a_look(Seen { row, .. }: &Seen, payloads: &mut BTreeSet<String>) -> bool {
+    let Some(key) = row.payload.as_ref().filter(|_| row.stage == MAPS) else { return false };
+    if payloads.len() < PAYLOADS_TRIED {
+        payloads.insert(key.clone());
+    }
+    payloads.contains(key)
 }
 
 impl Tried {

@@ -5,23 +5,23 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     job::{Planned, Replay},
-    pick::{Pick, Position, Seen},
+    pick::{MOST_PAGES, Pick, Position, Seen},
     step::TOGETHER,
 };
-use crate::{Done, ErrorRow, ErrorState, Store, Table, When, errors::item_of};
+use crate::{Done, ErrorRow, ErrorState, Start, Store, Table, When, errors::item_of};
 
 /// Most rows that one call discards.
 const MOST_DISCARDED: u64 = 2000;
 
 /// What became of a selection that somebody gave up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Discarded {
     /// Rows that were given up.
     pub errors: u64,
     /// Records of theirs.
     pub records: u64,
-    /// There may be more: ask again.
-    pub more: bool,
+    /// There may be more: go on from here.
+    pub next: Option<Start>,
 }
 
 impl Store {
@@ -90,16 +90,20 @@ impl Store {
         Ok(back.into_iter().sum())
     }
 
-    /// Gives up what is parked: nobody replays it any more. A call does so much and no more.
+    /// Gives up what is parked: nobody replays it any more. A call does so much and no more;
+    /// the next goes on where it ended.
     pub async fn discard(
         &self,
         tenant: &Tenant,
         pick: &Pick,
         by: &str,
+        start: Option<Start>,
     ) -> Result<Discarded, Failure> {
         let done = Done { by: by.to_owned(), at: self.clock.now_ms(), replay: None };
-        let (mut at, mut all) = (Position::default(), Discarded::default());
-        while !at.over && all.errors < MOST_DISCARDED {
+        let mut at = Position::at(start);
+        let (mut all, mut pages) = (Discarded::default(), 0);
+        while !at.over && all.errors < MOST_DISCARDED && pages < MOST_PAGES {
+            pages += 1;
             let seen = self.seek(tenant, pick, &mut at).await?;
             let work = seen.into_iter().map(|Seen { row, rev, .. }| {
                 let done = Some(done.clone());
@@ -116,7 +120,8 @@ impl Store {
                 all.records += records;
             }
         }
-        all.more = !at.over;
+        // The ids of one selection are fewer than one call discards.
+        all.next = at.next();
         Ok(all)
     }
 

@@ -5,7 +5,7 @@ use ferrule_core::{
     definition::{Connection, Integration},
 };
 
-use super::*;
+use super::{pick::Position, *};
 use crate::{Clock, Queues, When, envelope_of, hash_of, memory::Fuse};
 
 const NOW_MS: i64 = 1_760_000_000_000;
@@ -95,6 +95,20 @@ impl World {
         let state = ErrorState::Parked;
         let row = ErrorRow { id: id.into(), payload: Some(payload), state, ..row };
         self.store.park_errors(&self.tenant, &[row]).await.unwrap();
+    }
+
+    /// Fills the log with rows of one integration that are as old as all others.
+    async fn fill(&self, count: u32, stage: &str, state: ErrorState) {
+        let row = ErrorRow::of(&self.envelope(&Digest::of(&[])), stage, "X", "x".into(), NOW_MS);
+        let rows = (0..count).map(|n| ErrorRow {
+            id: format!("a{n:06}"),
+            payload: Some(format!("parked/{n}")),
+            state,
+            ..row.clone()
+        });
+        for rows in rows.collect::<Vec<_>>().chunks(100) {
+            self.store.log_errors(&self.tenant, rows).await.unwrap();
+        }
     }
 
     fn wish(pick: Pick) -> ReplayWish {
@@ -360,11 +374,11 @@ async fn what_is_discarded_is_not_replayed_and_what_is_replayed_is_not_discarded
     let world = World::new(4).await;
     world.define(GOOD).await;
     let ids = Pick { ids: vec!["e000".into(), "e001".into(), "none".into()], ..Pick::default() };
-    let discarded = world.store.discard(&world.tenant, &ids, "ann").await.unwrap();
-    assert_eq!((discarded.errors, discarded.records, discarded.more), (2, 2, false));
+    let discarded = world.store.discard(&world.tenant, &ids, "ann", None).await.unwrap();
+    assert_eq!((discarded.errors, discarded.records, discarded.next), (2, 2, None));
     let id = world.start(World::wish(Pick::default())).await;
     assert_eq!(world.advance(&id).await.unwrap().errors, 2);
-    let rest = world.store.discard(&world.tenant, &Pick::default(), "ann").await.unwrap();
+    let rest = world.store.discard(&world.tenant, &Pick::default(), "ann", None).await.unwrap();
     assert_eq!(rest.errors, 0);
     assert_eq!(world.rows(ErrorState::Discarded).await.len(), 2);
 }
@@ -396,6 +410,79 @@ async fn a_selection_takes_all_that_hold_and_pages_through_them() {
 }
 
 #[tokio::test]
+async fn giving_up_goes_on_where_the_last_call_ended() {
+    let world = World::new(0).await;
+    world.fill(2300, "records", ErrorState::Parked).await;
+    let all = Pick::default();
+    let discard = |start| world.store.discard(&world.tenant, &all, "ann", start);
+    let first = discard(None).await.unwrap();
+    assert_eq!((first.errors, first.next.is_some()), (2000, true));
+    // Two pages and a write for each row; from the beginning it would be ten.
+    world.fuse.light(303);
+    let rest = discard(first.next).await.unwrap();
+    assert_eq!((rest.errors, rest.next), (300, None));
+}
+
+#[tokio::test]
+async fn a_look_ends_in_time_however_long_the_log_is() {
+    let world = World::new(0).await;
+    world.fill(41_000, "records", ErrorState::Replayed).await;
+    world.give_up(&Digest::of(&[]), "b1").await;
+    let pick = Pick::default();
+    let (mut start, mut looks, mut found) = (None, 0, 0);
+    loop {
+        world.fuse.light(41);
+        let (rows, next) = world.store.parked(&world.tenant, &pick, 10, start).await.unwrap();
+        (looks, found, start) = (looks + 1, found + rows.len(), next);
+        if start.is_none() {
+            break;
+        }
+    }
+    assert_eq!((looks, found), (5, 1));
+    world.fuse.light(161);
+    let preview = world.store.preview_replay(&world.tenant, &pick, With::Today).await.unwrap();
+    assert_eq!((preview.errors, preview.more), (0, true), "it says that it has not seen all");
+}
+
+#[tokio::test]
+async fn a_preview_reads_few_payloads_and_none_of_what_is_mapped_already() {
+    for (stage, reads) in [("records", 0), ("transform", 50)] {
+        let world = World::new(0).await;
+        world.fill(500, stage, ErrorState::Parked).await;
+        let seen = &mut Position::default();
+        let seen = world.store.seek(&world.tenant, &Pick::default(), seen).await.unwrap();
+        let mut payloads = BTreeSet::new();
+        let some = seen.iter().filter(|one| preview::is_worth_a_look(one, &mut payloads)).count();
+        assert_eq!((some, payloads.len()), (reads, reads), "{stage}");
+        let pick = Pick::default();
+        let preview = world.store.preview_replay(&world.tenant, &pick, With::Today).await.unwrap();
+        assert_eq!(preview.errors, 500, "all are counted");
+    }
+}
+
+#[tokio::test]
+async fn a_preview_says_until_when_it_looked() {
+    let world = World::new(1).await;
+    let of = async |until| {
+        let pick = Pick { until, ..Pick::default() };
+        world.store.preview_replay(&world.tenant, &pick, With::Today).await.unwrap().until
+    };
+    assert_eq!(of(None).await, NOW_MS);
+    assert_eq!(of(Some(NOW_MS - 1)).await, NOW_MS - 1);
+    assert_eq!(of(Some(NOW_MS + 1)).await, NOW_MS, "nobody knows what is parked later");
+}
+
+#[tokio::test]
+async fn a_warning_of_very_much_says_at_least_how_much() {
+    let world = World::new(1).await;
+    world.fill(10_100, "records", ErrorState::Parked).await;
+    world.store.clock.advance(Duration::from_hours(24 * 27));
+    assert_eq!(world.store.warn_of_expiry().await.unwrap(), 1);
+    let text = world.sent("dispatch")[0].encode().unwrap();
+    assert!(text.contains("at least 10000 records of copy"), "{text}");
+}
+
+#[tokio::test]
 async fn a_warning_comes_once_before_the_end_and_not_for_what_was_dealt_with() {
     let world = World::new(3).await;
     assert_eq!(world.store.warn_of_expiry().await.unwrap(), 0, "there is time");
@@ -410,7 +497,7 @@ async fn a_warning_comes_once_before_the_end_and_not_for_what_was_dealt_with() {
     assert_eq!(preview.unwrap().errors, 0, "it is kept no longer");
 
     let world = World::new(3).await;
-    world.store.discard(&world.tenant, &Pick::default(), "ann").await.unwrap();
+    world.store.discard(&world.tenant, &Pick::default(), "ann", None).await.unwrap();
     world.store.clock.advance(Duration::from_hours(24 * 28));
     assert_eq!(world.store.warn_of_expiry().await.unwrap(), 0);
     assert!(world.sent("dispatch").is_empty());
