@@ -100,8 +100,8 @@ impl Limiter {
             return Ok(permit);
         }
         for _ in 0..TRIES {
-            let now_ms = self.store.clock.now_ms();
             let (mut window, there) = self.read().await?;
+            let now_ms = self.store.clock.now_ms();
             let wanted = self.wanted(now_ms);
             let (calls, use_until_ms) = self.grant(&mut window, now_ms, wanted)?;
             if self.write(window, there).await? && self.store.clock.now_ms() <= use_until_ms {
@@ -231,12 +231,17 @@ impl Limiter {
 
     /// How long a lease of several calls may be used.
     fn hold_ms(&self) -> i64 {
-        (self.window_ms() / 12).min(5000)
+        (self.window_ms() / 12).clamp(self.floor_ms(), 5000)
     }
 
     /// How much later than planned a call may arrive without being noted again.
     fn slack_ms(&self) -> i64 {
-        (self.window_ms() / 40).min(1500)
+        (self.window_ms() / 40).clamp(self.floor_ms(), 1500)
+    }
+
+    /// What a write may take, also where the window is short: or no call would ever be granted in time.
+    fn floor_ms(&self) -> i64 {
+        self.window_ms().min(100)
     }
 }
 

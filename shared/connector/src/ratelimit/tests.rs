@@ -118,7 +118,7 @@ async fn the_time_scale_shortens_the_window() {
     let store = Store { time_scale: 60, ..store() };
     let limiter = worker(&store, Rate { calls: 1, window_secs: 60 });
     limiter.take().await.unwrap();
-    assert!(wait_of(&limiter.take().await.unwrap_err()) < Duration::from_millis(1100));
+    assert!(wait_of(&limiter.take().await.unwrap_err()) < Duration::from_millis(1300));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
