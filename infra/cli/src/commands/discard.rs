@@ -32,8 +32,7 @@ impl Discard {
             ask::somebody_answers()?;
         }
         let hub = Hub::open(place)?;
-        let body = self.picked.body();
-        let mut asked = body.clone();
+        let mut asked = self.picked.body();
         asked.insert("preview".to_owned(), json!(true));
         let preview = hub.post("discards", &Value::Object(asked)).await?.loose();
         let errors = preview["errors"].as_u64().unwrap_or_default();
@@ -41,19 +40,20 @@ impl Discard {
         if missing > 0 {
             output.remark(&format!("{} not parked, or no more", counted(missing, "id")));
         }
-        if self.preview || errors == 0 {
+        if self.preview || output::is_nothing(&preview) {
             output.result(&preview, |output| show(output, &preview));
             return Ok(Ended::Well);
         }
         if !output.is_json() {
             show(output, &preview);
         }
-        let records = counted(preview["records"].as_u64().unwrap_or_default(), "record");
+        let records = output::records_of(&preview);
         if !self.yes && !ask::is_wanted(&format!("Give {records} up?"))? {
             output.remark("nothing was given up");
             return Ok(Ended::Badly);
         }
         let (mut errors, mut records) = (0, 0);
+        let mut body = self.picked.seen(&preview);
         loop {
             let done = hub.post("discards", &Value::Object(body.clone())).await?.loose();
             errors += done["errors"].as_u64().unwrap_or_default();
@@ -61,6 +61,7 @@ impl Discard {
             if done["more"] != true {
                 break;
             }
+            body.insert("cursor".to_owned(), done["next"].clone());
         }
         output.result(&json!({ "errors": errors, "records": records }), |output| {
             output.line(&format!("{} given up", counted(records, "record")));
@@ -70,7 +71,7 @@ impl Discard {
 }
 
 fn show(output: Output, preview: &Value) {
-    if preview["errors"].as_u64() == Some(0) {
+    if output::is_nothing(preview) {
         output.line("nothing that is parked matches");
         return;
     }

@@ -1,11 +1,15 @@
 //! `ferrule parked`: what is kept until somebody replays or discards it.
 
 use clap::Args;
+use ferrule_core::{Object, Value};
 
 use super::{Outcome, look::query, rows};
 use crate::Ended;
 use crate::hub::{Hub, Place, loose};
 use crate::output::{self, Output};
+
+/// Most entries of one page.
+const MOST: usize = 1000;
 
 /// Show what is parked: kept with its payload until somebody replays or discards it. Oldest first.
 #[derive(Debug, Args)]
@@ -35,19 +39,32 @@ pub(super) struct Parked {
 
 impl Parked {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
-        let query = query([
+        let hub = Hub::open(place)?;
+        let mut asked = query([
             ("integration", self.integration),
             ("run", self.run),
             ("code", self.code),
             ("since", self.since),
             ("until", self.until),
-            ("limit", Some(self.limit.to_string())),
         ]);
-        let answer = Hub::open(place)?.get("parked", &query).await?;
-        output.result(&answer.body, |output| {
-            let parked: Vec<_> = rows(&answer.body).iter().map(loose).collect();
+        let (wanted, mut parked) = (self.limit as usize, Vec::new());
+        // A page may have fewer than asked for, or none, before the end.
+        let next = loop {
+            let left = wanted.saturating_sub(parked.len()).min(MOST);
+            asked.push(("limit", left.to_string()));
+            let answer = hub.get("parked", &asked).await?;
+            asked.retain(|(name, _)| !["limit", "cursor"].contains(name));
+            parked.extend(rows(&answer.body));
+            let next = answer.body.get("next").cloned().unwrap_or_default();
+            let Some(cursor) = next.as_str().filter(|_| parked.len() < wanted) else { break next };
+            asked.push(("cursor", cursor.to_owned()));
+        };
+        let has_more = next.as_str().is_some();
+        let page = Object::from_iter([("items", Value::from(parked.clone())), ("next", next)]);
+        output.result(&Value::from(page), |output| {
+            let parked: Vec<_> = parked.iter().map(loose).collect();
             output.table("", &output::parked(&parked), "nothing is parked");
-            if !loose(&answer.body)["next"].is_null() {
+            if has_more {
                 output.remark(
                     "there is more: --limit shows it, `ferrule replay --all --preview` counts it",
                 );

@@ -52,8 +52,44 @@ impl Picked {
         body
     }
 
+    /// Returns the selection as a preview saw it: what is parked since then is not meant.
+    pub(super) fn seen(&self, preview: &Value) -> Map<String, Value> {
+        let mut body = self.body();
+        if preview["until"].is_string() {
+            body.remove("all");
+            body.insert("until".to_owned(), preview["until"].clone());
+        }
+        body
+    }
+
     /// Says how many of the ids are not parked, or no more.
     pub(super) fn missing(&self, found: u64) -> u64 {
         (self.ids.len() as u64).saturating_sub(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        picked: Picked,
+    }
+
+    #[test]
+    fn what_is_parked_after_the_preview_is_not_meant() {
+        let preview = json!({ "until": "2026-11-01T00:00:00Z" });
+        for (said, is) in [
+            (&["", "--all"][..], json!({ "until": "2026-11-01T00:00:00Z" })),
+            (&["", "--code", "X"], json!({ "code": "X", "until": "2026-11-01T00:00:00Z" })),
+            (&["", "--until", "2026-12-01T00:00:00Z"], json!({ "until": "2026-11-01T00:00:00Z" })),
+        ] {
+            let picked = Line::parse_from(said).picked;
+            assert_eq!(Value::Object(picked.seen(&preview)), is, "{said:?}");
+        }
     }
 }

@@ -56,23 +56,26 @@ impl Replay {
             ask::somebody_answers()?;
         }
         let hub = Hub::open(place)?;
-        let mut body = self.body();
+        let mut body = self.body(self.picked.body());
         body.insert("preview".to_owned(), json!(true));
         let preview = hub.post("replays", &Value::Object(body)).await?.loose();
         let errors = preview["errors"].as_u64().unwrap_or_default();
-        if self.preview || errors == 0 {
+        if self.preview || output::is_nothing(&preview) {
             output.result(&preview, |output| show(output, &preview, self.picked.missing(errors)));
             return Ok(Ended::Well);
         }
         if !output.is_json() {
             show(output, &preview, self.picked.missing(errors));
         }
-        let records = counted(preview["records"].as_u64().unwrap_or_default(), "record");
+        let records = output::records_of(&preview);
         if !self.yes && !ask::is_wanted(&format!("Send {records} again?"))? {
             output.remark("nothing was sent");
             return Ok(Ended::Badly);
         }
-        let replay = hub.post("replays", &Value::Object(self.body())).await?.loose();
+        let replay = hub
+            .post("replays", &Value::Object(self.body(self.picked.seen(&preview))))
+            .await?
+            .loose();
         if self.wait {
             return wait(&hub, replay, output).await;
         }
@@ -80,8 +83,8 @@ impl Replay {
         Ok(verdict(&replay))
     }
 
-    fn body(&self) -> Map<String, Value> {
-        let mut body = self.picked.body();
+    /// Adds to a selection how it is sent.
+    fn body(&self, mut body: Map<String, Value>) -> Map<String, Value> {
         let with = match self.with {
             With::Today => "today",
             With::AsWas => "as-was",
@@ -99,7 +102,7 @@ fn show(output: Output, preview: &Value, missing: u64) {
     if missing > 0 {
         output.remark(&format!("{} not parked, or no more", counted(missing, "id")));
     }
-    if preview["errors"].as_u64() == Some(0) {
+    if output::is_nothing(preview) {
         output.line("nothing that is parked matches");
         return;
     }

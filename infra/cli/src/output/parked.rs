@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Grid, count, errors::place, moment};
+use super::{Grid, count, counted, errors::place, moment};
 
 /// Letters of an id or a hash that are shown: enough to tell them apart, and to name them.
 const ID_CHARS: usize = 12;
@@ -35,6 +35,17 @@ pub(crate) fn parked(rows: &[Value]) -> Grid {
         ]);
     }
     grid
+}
+
+/// Says how many records a selection has; a preview counts so many and no more.
+pub(crate) fn records(preview: &Value) -> String {
+    let more = if preview["more"] == true { " and more" } else { "" };
+    format!("{}{more}", counted(preview["records"].as_u64().unwrap_or_default(), "record"))
+}
+
+/// Tells whether nothing matches, as far as is known.
+pub(crate) fn is_nothing(preview: &Value) -> bool {
+    preview["errors"].as_u64() == Some(0) && preview["more"] != true
 }
 
 /// Returns how much a selection is.
@@ -71,6 +82,7 @@ pub(crate) fn preview(preview: &Value) -> Grid {
         grid.add(["tried on some of them".to_owned(), verdicts(tried)]);
     }
     let minutes = match preview["minutes"].as_u64() {
+        _ if preview["more"] == true => format!("{} minutes and more", number(&preview["minutes"])),
         Some(0 | 1) => "within a minute".to_owned(),
         _ => format!("{} minutes", number(&preview["minutes"])),
     };
@@ -142,6 +154,20 @@ mod tests {
         }
         let text = definitions(&of(1, 0)).render();
         assert!(text.contains("bbbbbbbbbbbb") && !text.contains("bbbbbbbbbbbbb"), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_counted_to_its_end_says_so() {
+        let mut of = of(100, 0);
+        assert_eq!((records(&of).as_str(), is_nothing(&of)), ("500 records", false));
+        of["more"] = json!(true);
+        of["records"] = json!(10_000);
+        assert_eq!(records(&of), "10,000 records and more");
+        assert!(preview(&of).render().contains("100 minutes and more"));
+        of["errors"] = json!(0);
+        assert!(!is_nothing(&of), "it has not seen all");
+        of["more"] = json!(false);
+        assert!(is_nothing(&of));
     }
 
     #[test]
