@@ -83,7 +83,7 @@ impl World {
         self.give_up_at(hash, id, "records").await;
     }
 
-    async fn give_up_at(&self, hash: &Digest, id: &str, stage: &str) {
+    async fn give_up_at(&self, hash: &Digest, id: &str, by: &str) {
         let record = Record { value: Value::from("mapped"), ..Record::default() };
         let batch = Batch { seq: 7, records: vec![record], ..Batch::default() };
         let envelope = Envelope { failures: 4, ..self.envelope(hash) };
@@ -91,15 +91,15 @@ impl World {
             Message { envelope: envelope.clone(), task: Task::Load(batch) }.encode().unwrap();
         let payload = format!("parked/{id}");
         self.store.payloads.put(&self.tenant, &payload, text.into_bytes()).await.unwrap();
-        let row = ErrorRow::of(&envelope, stage, "unavailable", "it is down".into(), NOW_MS);
+        let row = ErrorRow::of(&envelope, by, "unavailable", "it is down".into(), NOW_MS);
         let state = ErrorState::Parked;
         let row = ErrorRow { id: id.into(), payload: Some(payload), state, ..row };
         self.store.park_errors(&self.tenant, &[row]).await.unwrap();
     }
 
     /// Fills the log with rows of one integration that are as old as all others.
-    async fn fill(&self, count: u32, stage: &str, state: ErrorState) {
-        let row = ErrorRow::of(&self.envelope(&Digest::of(&[])), stage, "X", "x".into(), NOW_MS);
+    async fn fill(&self, count: u32, by: &str, state: ErrorState) {
+        let row = ErrorRow::of(&self.envelope(&Digest::of(&[])), by, "X", "x".into(), NOW_MS);
         let rows = (0..count).map(|n| ErrorRow {
             id: format!("a{n:06}"),
             payload: Some(format!("parked/{n}")),
