@@ -1,3 +1,6 @@
+mod bounds;
+mod unsent;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use ferrule_core::{
@@ -5,7 +8,7 @@ use ferrule_core::{
     definition::{Connection, Integration},
 };
 
-use super::{pick::Position, *};
+use super::*;
 use crate::{Clock, Queues, When, envelope_of, hash_of, memory::Fuse};
 
 const NOW_MS: i64 = 1_760_000_000_000;
@@ -314,62 +317,6 @@ async fn what_cannot_go_is_left_and_says_why() {
 }
 
 #[tokio::test]
-async fn what_no_queue_ever_takes_is_given_back_and_keeps_nothing_waiting() {
-    let world = World::new(3).await;
-    let good = world.define(GOOD).await;
-    world.queues().remove("crm");
-    world.give_up_at(&good, "b1", "crm").await;
-    world.give_up(&good, "b2").await;
-    let as_was = || ReplayWish { with: With::AsWas, ..World::wish(Pick::default()) };
-    let id = world.start(as_was()).await;
-    let replay = world.advance(&id).await.unwrap();
-    assert_eq!((replay.state, replay.errors, replay.left), (ReplayState::Done, 4, 1));
-    assert!(replay.reasons.keys().next().unwrap().contains("no queue crm"), "{replay:?}");
-    let parked = world.rows(ErrorState::Parked).await;
-    assert_eq!((parked.len(), parked[0].id.as_str(), &parked[0].done), (1, "b1", &None));
-    world.store.clock.advance(Duration::from_secs(1));
-    assert_eq!(world.sent("records").len(), 1);
-    let again = world.start(as_was()).await;
-    assert_eq!(world.advance(&again).await.unwrap().left, 1, "it can be replayed again");
-}
-
-#[tokio::test]
-async fn a_batch_that_is_not_sent_is_accounted_for_in_its_run() {
-    let world = World::new(2).await;
-    world.define(GOOD).await;
-    world.queues().remove("transform");
-    let id = world.start(World::wish(Pick::default())).await;
-    let replay = world.advance(&id).await.unwrap();
-    assert_eq!((replay.state, replay.errors, replay.left), (ReplayState::Done, 0, 2));
-    assert_eq!(world.ended(&replay).await, ferrule_core::RunState::Succeeded);
-    assert_eq!(world.rows(ErrorState::Parked).await.len(), 2);
-}
-
-#[tokio::test]
-async fn a_payload_that_vanishes_over_the_sending_leaves_no_number_open() {
-    let world = World::new(2).await;
-    world.define(GOOD).await;
-    let id = world.start(World::wish(Pick::default())).await;
-    // It dies with the plan written down: after each call in turn, until the plan is there.
-    for calls in 1.. {
-        world.fuse.light(calls);
-        world.advance(&id).await.unwrap_err();
-        world.fuse.mend();
-        world.store.clock.advance(Duration::from_mins(2));
-        let (replay, _) = world.store.replay_row(&world.tenant, &id).await.unwrap().unwrap();
-        if replay.plan.is_some() {
-            break;
-        }
-    }
-    let key = world.rows(ErrorState::Parked).await[0].payload.clone().unwrap();
-    let crate::Payloads::Memory(payloads) = &world.store.payloads else { panic!("not in memory") };
-    payloads.remove(&world.tenant, &key);
-    let replay = world.advance(&id).await.unwrap();
-    assert_eq!((replay.state, replay.errors, replay.left), (ReplayState::Done, 0, 2));
-    assert_eq!(world.ended(&replay).await, ferrule_core::RunState::Succeeded);
-}
-
-#[tokio::test]
 async fn what_is_discarded_is_not_replayed_and_what_is_replayed_is_not_discarded() {
     let world = World::new(4).await;
     world.define(GOOD).await;
@@ -407,79 +354,6 @@ async fn a_selection_takes_all_that_hold_and_pages_through_them() {
     }
     let distinct: BTreeSet<_> = seen.iter().collect();
     assert_eq!((seen.len(), distinct.len()), (8, 8));
-}
-
-#[tokio::test]
-async fn giving_up_goes_on_where_the_last_call_ended() {
-    let world = World::new(0).await;
-    world.fill(2300, "records", ErrorState::Parked).await;
-    let all = Pick::default();
-    let discard = |start| world.store.discard(&world.tenant, &all, "ann", start);
-    let first = discard(None).await.unwrap();
-    assert_eq!((first.errors, first.next.is_some()), (2000, true));
-    // Two pages and a write for each row; from the beginning it would be ten.
-    world.fuse.light(303);
-    let rest = discard(first.next).await.unwrap();
-    assert_eq!((rest.errors, rest.next), (300, None));
-}
-
-#[tokio::test]
-async fn a_look_ends_in_time_however_long_the_log_is() {
-    let world = World::new(0).await;
-    world.fill(41_000, "records", ErrorState::Replayed).await;
-    world.give_up(&Digest::of(&[]), "b1").await;
-    let pick = Pick::default();
-    let (mut start, mut looks, mut found) = (None, 0, 0);
-    loop {
-        world.fuse.light(41);
-        let (rows, next) = world.store.parked(&world.tenant, &pick, 10, start).await.unwrap();
-        (looks, found, start) = (looks + 1, found + rows.len(), next);
-        if start.is_none() {
-            break;
-        }
-    }
-    assert_eq!((looks, found), (5, 1));
-    world.fuse.light(161);
-    let preview = world.store.preview_replay(&world.tenant, &pick, With::Today).await.unwrap();
-    assert_eq!((preview.errors, preview.more), (0, true), "it says that it has not seen all");
-}
-
-#[tokio::test]
-async fn a_preview_reads_few_payloads_and_none_of_what_is_mapped_already() {
-    for (stage, reads) in [("records", 0), ("transform", 50)] {
-        let world = World::new(0).await;
-        world.fill(500, stage, ErrorState::Parked).await;
-        let seen = &mut Position::default();
-        let seen = world.store.seek(&world.tenant, &Pick::default(), seen).await.unwrap();
-        let mut payloads = BTreeSet::new();
-        let some = seen.iter().filter(|one| preview::is_worth_a_look(one, &mut payloads)).count();
-        assert_eq!((some, payloads.len()), (reads, reads), "{stage}");
-        let pick = Pick::default();
-        let preview = world.store.preview_replay(&world.tenant, &pick, With::Today).await.unwrap();
-        assert_eq!(preview.errors, 500, "all are counted");
-    }
-}
-
-#[tokio::test]
-async fn a_preview_says_until_when_it_looked() {
-    let world = World::new(1).await;
-    let of = async |until| {
-        let pick = Pick { until, ..Pick::default() };
-        world.store.preview_replay(&world.tenant, &pick, With::Today).await.unwrap().until
-    };
-    assert_eq!(of(None).await, NOW_MS);
-    assert_eq!(of(Some(NOW_MS - 1)).await, NOW_MS - 1);
-    assert_eq!(of(Some(NOW_MS + 1)).await, NOW_MS, "nobody knows what is parked later");
-}
-
-#[tokio::test]
-async fn a_warning_of_very_much_says_at_least_how_much() {
-    let world = World::new(1).await;
-    world.fill(10_100, "records", ErrorState::Parked).await;
-    world.store.clock.advance(Duration::from_hours(24 * 27));
-    assert_eq!(world.store.warn_of_expiry().await.unwrap(), 1);
-    let text = world.sent("dispatch")[0].encode().unwrap();
-    assert!(text.contains("at least 10000 records of copy"), "{text}");
 }
 
 #[tokio::test]
