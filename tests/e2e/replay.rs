@@ -67,7 +67,8 @@ async fn refused(tenant: &str, people: u32, url: &str) -> (Hub, Value) {
     let hub = Hub::of(tenant).await;
     hub.define(&connections(url)).await;
     hub.define(&integration(BAD)).await;
-    let rows: String = (0..people).map(|n| format!("p{n:04},{} years\n", n % 90)).collect();
+    let rows: Vec<_> = (0..people).map(|n| format!("p{n:04},{} years\n", n % 90)).collect();
+    let rows = rows.concat();
     hub.upload("people/a.csv", format!("id,age\n{rows}").as_bytes()).await;
     let run = hub.sync("people-in", false).await;
     assert_eq!(

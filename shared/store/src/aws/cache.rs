@@ -54,10 +54,12 @@ impl Cached {
     /// Tells whether this can be served without asking.
     pub(super) fn is_fresh(&self, now: i64) -> bool {
         let age = if self.secret.is_some() { FRESH } else { ABSENT };
-        is_within(age, self.read_at, now)
-            || (self.is_usable(now)
-                && self.tried_at > self.read_at
-                && is_within(PAUSE, self.tried_at, now))
+        is_within(age, self.read_at, now) || (self.is_usable(now) && self.is_paused(now))
+    }
+
+    /// Tells whether nobody answered a moment ago.
+    pub(super) fn is_paused(&self, now: i64) -> bool {
+        self.tried_at > self.read_at && is_within(PAUSE, self.tried_at, now)
     }
 
     /// Tells whether this was read after somebody asked for it: they waited for the same answer.
@@ -115,6 +117,9 @@ mod tests {
         assert!(!cached.is_usable(60 * MINUTE));
         cached.tried(60 * MINUTE);
         assert!(!cached.is_fresh(60 * MINUTE + 1));
+        assert!(cached.is_paused(60 * MINUTE + 9 * SECOND));
+        assert!(!cached.is_paused(60 * MINUTE + 10 * SECOND));
+        assert!(!known().is_paused(1));
     }
 
     #[test]

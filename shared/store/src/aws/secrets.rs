@@ -77,9 +77,19 @@ impl SecretsManager {
         if let Some(known) = cached.as_ref().filter(|known| known.is_newest(now)) {
             return Ok(known.secret.clone());
         }
-        let secret = self.fetch(&name, None).await?;
-        *cached = Some(Cached::new(secret.clone(), self.clock.now_ms()));
-        Ok(secret)
+        if cached.as_ref().is_some_and(|known| known.is_paused(now)) {
+            return Err(Failure::unavailable("secretsmanager", "it did not answer a moment ago"));
+        }
+        match self.fetch(&name, None).await {
+            Ok(secret) => {
+                *cached = Some(Cached::new(secret.clone(), self.clock.now_ms()));
+                Ok(secret)
+            }
+            Err(failure) => {
+                cached.iter_mut().for_each(|known| known.tried(now));
+                Err(failure)
+            }
+        }
     }
 
     /// Writes a new version when `expected` is the current one, or when nothing is expected.
