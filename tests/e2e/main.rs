@@ -1,8 +1,6 @@
 //! End to end: the deployed template on the local stack, and the rules of the house.
 
 #[cfg(test)]
-mod bulk;
-#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod chaos;

@@ -1,0 +1,16 @@
+//! What needs the local AWS for itself: ten thousand changes keep it so busy that others would wait for it.
+
+#[cfg(test)]
+mod bulk;
+#[cfg(test)]
+#[path = "../e2e/hub.rs"]
+#[allow(dead_code, reason = "the other end-to-end tests use all of it")]
+mod hub;
+#[cfg(test)]
+#[path = "../e2e/stack.rs"]
+#[allow(dead_code, reason = "the other end-to-end tests use all of it")]
+mod stack;
+#[cfg(test)]
+#[path = "../e2e/told.rs"]
+#[allow(dead_code, reason = "the other end-to-end tests use all of it")]
+mod told;
