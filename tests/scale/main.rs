@@ -4,13 +4,12 @@
 mod bulk;
 #[cfg(test)]
 #[path = "../e2e/hub.rs"]
-#[allow(dead_code, reason = "the other end-to-end tests use all of it")]
+#[expect(dead_code, reason = "the other end-to-end tests use all of it")]
 mod hub;
 #[cfg(test)]
 #[path = "../e2e/stack.rs"]
-#[allow(dead_code, reason = "the other end-to-end tests use all of it")]
+#[expect(dead_code, reason = "the other end-to-end tests use all of it")]
 mod stack;
 #[cfg(test)]
 #[path = "../e2e/told.rs"]
-#[allow(dead_code, reason = "the other end-to-end tests use all of it")]
 mod told;

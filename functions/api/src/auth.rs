@@ -207,7 +207,7 @@ fn named(route: &str, path: &str) -> String {
 
 /// Tells whether it is an id of the error log, which is longer than a name.
 fn is_digest(text: &str) -> bool {
-    text.len() == 64 && text.chars().all(|one| one.is_ascii_hexdigit())
+    text.len() == 32 && text.chars().all(|one| one.is_ascii_hexdigit())
 }
 
 /// Reads the key of a value off one step of a path.

@@ -64,7 +64,7 @@ impl Secrets {
     }
 
     /// Reads a secret that may have been rotated, because what it says was refused. However often that
-    /// is so, Secrets Manager is asked once in ten seconds.
+    /// is so, a process asks Secrets Manager once in ten seconds.
     pub async fn read_newest(
         &self,
         owner: &Name,

@@ -119,14 +119,7 @@ impl ParkedAsked {
     /// Returns the selection, and which page of it.
     pub(super) fn read(self) -> (Pick, Option<usize>, Option<String>) {
         let Self { run, integration, code, since, until, limit, cursor } = self;
-        let pick = Pick {
-            ids: Vec::new(),
-            run,
-            integration,
-            code,
-            since: since.map(Timestamp::as_millisecond),
-            until: until.map(Timestamp::as_millisecond),
-        };
+        let pick = pick(run.as_ref(), integration.as_ref(), code.as_ref(), (since, until));
         (pick, limit, cursor)
     }
 }
