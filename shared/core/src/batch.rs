@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Value};
+use crate::{Digest, Found, Hops, Value};
 
 /// Most records in one batch.
 pub const MAX_RECORDS: usize = 1000;
@@ -24,6 +24,9 @@ pub struct Record {
     /// The source says that the record is gone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// Integrations that it has come through.
+    #[serde(default, skip_serializing_if = "Hops::is_none")]
+    pub hops: Hops,
     /// The record itself.
     pub value: Value,
 }
@@ -41,11 +44,26 @@ pub struct Batch {
     pub timings: Timings,
     /// Whom to tell: the place of a recipient in the definition. Its records are notifications.
     pub recipient: Option<u16>,
+    /// What earlier stages of a plan have to say of it.
+    pub found: Option<Box<Found>>,
     /// The records.
     pub records: Vec<Record>,
 }
 
 impl Batch {
+    /// Returns what is said of the batch, without its records.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        let Self { seq, counts, timings, recipient, .. } = *self;
+        let (origin, found) = (self.origin.clone(), self.found.clone());
+        Self { seq, origin, counts, timings, recipient, found, records: Vec::new() }
+    }
+
+    /// Returns how far the one of its records has come that has come farthest.
+    pub fn hops(&self) -> Hops {
+        self.records.iter().map(|record| record.hops).max().unwrap_or_default()
+    }
+
     /// Hashes what is in the batch, so that a repeat with other records is not taken for the same.
     pub fn digest(&self) -> Digest {
         let mut text = String::new();
@@ -98,9 +116,28 @@ pub struct Counts {
     /// Put into a digest, which is a run of its own.
     #[serde(skip_serializing_if = "is_zero")]
     pub digested: u64,
+    /// Would be written, and nobody knows what that would change. Only before it is written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown: u64,
 }
 
 impl Counts {
+    /// Returns how many records the target had would not be the same any more: what a guard looks at. Of
+    /// which it is not known counts as such.
+    pub fn changes(&self) -> u64 {
+        self.updated + self.deleted + self.unknown
+    }
+
+    /// Takes back changes that were counted of records of which others were counted before.
+    #[must_use]
+    pub fn without_changes(mut self, mut twice: u64) -> Self {
+        for count in [&mut self.unknown, &mut self.updated, &mut self.deleted] {
+            let less = twice.min(*count);
+            (*count, twice) = (*count - less, twice - less);
+        }
+        self
+    }
+
     /// Returns how many records reached the target and are now as they should be.
     pub fn loaded(&self) -> u64 {
         self.created + self.updated + self.deleted + self.unchanged + self.told
@@ -121,6 +158,7 @@ impl AddAssign for Counts {
         self.stale += more.stale;
         self.told += more.told;
         self.digested += more.digested;
+        self.unknown += more.unknown;
     }
 }
 

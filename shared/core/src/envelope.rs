@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batch, Counts, Digest, Name, RunId, Tenant, Timings, Value, definition::Urgency};
+use crate::{
+    Batch, Counts, Digest, Failure, Found, Name, Purpose, RunId, Tenant, Timings, Value,
+    definition::Urgency,
+};
 
 /// The format written; the only one read so far.
 pub const VERSION: u16 = 1;
@@ -40,6 +43,9 @@ pub struct Envelope {
     /// Somebody asked for it again: it is never too late.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
+    /// What it is sent for.
+    #[serde(default, skip_serializing_if = "Purpose::is_deliver")]
+    pub purpose: Purpose,
 }
 
 impl Envelope {
@@ -58,6 +64,7 @@ impl Envelope {
             urgency: Urgency::Medium,
             alert: false,
             replayed: false,
+            purpose: Purpose::Deliver,
         }
     }
 }
@@ -81,6 +88,8 @@ pub enum Task {
     Note(Note),
     /// Try the credentials of a connection and say what was found.
     Check(Check),
+    /// See whether what is kept of a run may be written, and let it go. For the target's connector.
+    Release(Release),
 }
 
 /// One page to fetch: everything a crash must not lose.
@@ -94,6 +103,9 @@ pub struct Page {
     /// Read everything, whatever the cursor says.
     #[serde(default)]
     pub full: bool,
+    /// Take no more records than this in the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u64>,
 }
 
 /// What a stage tells the journal.
@@ -123,6 +135,28 @@ pub enum Note {
         counts: Counts,
         /// How long extracting took.
         timings: Timings,
+        /// What a plan says of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<Box<Found>>,
+    },
+    /// It was found out what a batch would do. Nothing of it is written; under a guard it is kept.
+    Looked {
+        /// Its number within the run.
+        seq: u64,
+        /// What would become of its records.
+        counts: Counts,
+        /// How long it took.
+        timings: Timings,
+        /// What there is to show of it.
+        found: Box<Found>,
+    },
+    /// How much the target of a guarded run holds, as far as that matters; `None` when it is not known.
+    Weighed {
+        /// So many records at least.
+        holds: Option<u64>,
+        /// Changes that were counted of records of which others were counted before.
+        #[serde(default)]
+        twice: u64,
     },
     /// The run cannot go on.
     Failed {
@@ -133,6 +167,13 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// Says that the run cannot go on, and why.
+    pub fn failed(failure: &Failure) -> Self {
+        Self::Failed { code: failure.code().to_owned(), message: failure.to_string() }
+    }
+}
+
 /// A digest to send.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Flush {
@@ -140,6 +181,27 @@ pub struct Flush {
     pub recipient: u16,
     /// Which digest of that recipient.
     pub digest: String,
+}
+
+/// What is kept of a run, to be let go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    /// Batches below this number were let go already.
+    #[serde(default)]
+    pub from: u64,
+    /// What the target holds is being counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// How far it is counted what a target holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Records so far.
+    pub number: u64,
+    /// Where the connector goes on; `null` is the start.
+    #[serde(default)]
+    pub position: Value,
 }
 
 /// Test of a connection, asked through the API.

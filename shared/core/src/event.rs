@@ -12,6 +12,9 @@ use crate::{Object, Value};
 pub const CONFIG_CHANGED: &str = "config.changed";
 /// A run could not go on. The subject is the integration.
 pub const RUN_FAILED: &str = "run.failed";
+/// A run would change more than its guard lets pass, and waits for somebody to approve it. The subject is
+/// the integration.
+pub const RUN_WAITING: &str = "run.waiting";
 /// Work failed for good and is kept in the error log. The subject is the integration.
 pub const ERRORS_PARKED: &str = "errors.parked";
 /// What is parked will soon be kept no longer. The subject is the integration.
@@ -24,17 +27,22 @@ pub const CONNECTION_OPENED: &str = "connection.opened";
 pub const CONNECTION_CLOSED: &str = "connection.closed";
 /// The hourly check of a connection fails, and did not before. The subject is the connection.
 pub const CONNECTION_FAILED: &str = "connection.failed";
+/// An integration has cost its budget of the day: what is not urgent waits until the next one. The subject
+/// is the integration.
+pub const BUDGET_SPENT: &str = "budget.spent";
 /// The hourly check of a connection succeeds again. The subject is the connection.
 pub const CONNECTION_RECOVERED: &str = "connection.recovered";
 /// A target said that it is gone for good (410). The subject is the connection.
 pub const TARGET_DISABLED: &str = "target.disabled";
 
 /// The types of events that tell of the hub itself: what a trigger may name.
-pub const HUB_EVENTS: [&str; 9] = [
+pub const HUB_EVENTS: [&str; 11] = [
     RUN_FAILED,
+    RUN_WAITING,
     ERRORS_PARKED,
     ERRORS_EXPIRING,
     INTEGRATION_SILENT,
+    BUDGET_SPENT,
     CONNECTION_OPENED,
     CONNECTION_CLOSED,
     CONNECTION_FAILED,

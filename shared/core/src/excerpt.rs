@@ -20,6 +20,19 @@ pub fn excerpt(value: &Value) -> String {
     text
 }
 
+/// Returns the value of a field as short JSON text, masked when it or the field's name looks secret.
+pub fn excerpt_of(field: &str, value: &Value) -> String {
+    if redact::names_secret(field) && !value.is_null() {
+        return Value::from(MASK).to_string();
+    }
+    let mut text = masked(value).to_string();
+    if let Some((at, _)) = text.char_indices().nth(MAX_TEXT_CHARS + 2) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
 fn masked(value: &Value) -> Value {
     match value {
         Value::String(text) if redact::looks_secret(text) => MASK.into(),

@@ -9,6 +9,9 @@ pub const SCHEDULE: [Duration; 3] =
 /// Code of a failure that a rule of the definition lets fail the whole run.
 pub const FAIL_RUN: &str = "FAIL_RUN";
 
+/// Begins the name of a service that the hub itself is built on. No connection has a space in its name.
+const OWN: &str = "aws ";
+
 /// Code of a failure that says that the target is gone for good: nothing is sent there any more.
 pub const TARGET_GONE: &str = "TARGET_GONE";
 
@@ -90,6 +93,12 @@ impl Failure {
         Self::Unavailable { service: service.into(), reason: reason.into(), retry_after: None }
     }
 
+    /// Says that a service that the hub itself is built on could not be reached: nobody's work is to
+    /// blame for that.
+    pub fn own(service: &str, reason: impl Into<String>) -> Self {
+        Self::unavailable(format!("{OWN}{service}"), reason)
+    }
+
     /// Says that `service` understood and said no.
     pub fn rejected(service: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Rejected { service: service.into(), reason: reason.into() }
@@ -125,6 +134,11 @@ impl Failure {
             Self::Invalid { code, .. } => code,
             Self::Deferred { .. } => "deferred",
         }
+    }
+
+    /// Tells whether a service failed that the hub itself is built on.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Unavailable { service, .. } if service.starts_with(OWN))
     }
 
     /// Tells whether a rule of the definition says that the whole run fails.
@@ -183,6 +197,13 @@ mod tests {
         };
         assert_eq!(busy(300).next(1, &SCHEDULE), Next::Retry(Duration::from_mins(5)));
         assert_eq!(busy(2).next(1, &SCHEDULE), Next::Retry(Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn the_hubs_own_trouble_is_told_from_that_of_a_connection_with_the_same_name() {
+        assert!(Failure::own("sqs", "throttled").is_own());
+        assert!(!Failure::unavailable("sqs", "503").is_own());
+        assert_eq!(Failure::own("sqs", "x").to_string(), "aws sqs is unavailable: x");
     }
 
     #[test]

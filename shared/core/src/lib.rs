@@ -2,6 +2,7 @@
 //! cursors. No AWS, no HTTP, no clock, no randomness.
 
 mod batch;
+pub mod cost;
 mod cursor;
 mod decimal;
 pub mod definition;
@@ -13,7 +14,9 @@ pub mod event;
 mod excerpt;
 pub mod expr;
 mod failure;
+mod hops;
 pub mod json;
+mod look;
 mod message;
 mod name;
 mod notification;
@@ -31,14 +34,16 @@ mod wording;
 
 pub use batch::{Batch, Counts, MAX_RECORDS, Record, Timings};
 pub use cursor::{CursorState, Mark, Selector};
-pub use envelope::{Check, Envelope, Flush, Note, Page, Task, VERSION};
+pub use envelope::{Check, Counted, Envelope, Flush, Note, Page, Release, Task, VERSION};
 pub use event::Event;
-pub use excerpt::excerpt;
+pub use excerpt::{excerpt, excerpt_of};
 pub use failure::{FAIL_RUN, Failure, Next, SCHEDULE, TARGET_GONE, Trace};
+pub use hops::{Hops, LOOP};
+pub use look::{Calls, Changed, Decision, Does, Found, Look, Purpose, Reason, Sample};
 pub use message::Message;
 pub use name::{BadName, Digest, Name, RunId, Tenant};
 pub use notification::{Field, Notification};
-pub use packing::{TARGET_BYTES, cut};
+pub use packing::{Cut, TARGET_BYTES, cut};
 pub use run::{Checkpoint, Progress, Run, RunState};
-pub use value::{Key, Number, Object, Value};
+pub use value::{Key, Number, Object, Text, Value};
 pub use wording::Wording;

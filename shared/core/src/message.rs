@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    Batch, Check, Counts, Envelope, Failure, Flush, Note, Page, Record, Task, Timings, VERSION,
-    packing::{self, Packed},
+    Batch, Check, Counts, Envelope, Failure, Flush, Found, Note, Page, Record, Release, Task,
+    Timings, VERSION,
+    packing::{self, Cut, Packed},
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ struct BatchHead {
     timings: Timings,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipient: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    found: Option<Box<Found>>,
 }
 
 /// The text on the queue. Fields are flat structs only, so that raw values stay exact.
@@ -38,6 +41,8 @@ struct Text {
     check: Option<Check>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     flush: Option<Flush>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<Release>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     batch: Option<BatchHead>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +74,20 @@ pub struct Message {
 impl Message {
     /// Writes the message as it goes on a queue.
     pub fn encode(&self) -> Result<String, Failure> {
+        self.encode_with(None)
+    }
+
+    /// Writes the message that `of` makes of the records of `cut`, which are written already.
+    pub fn encode_cut(
+        cut: Cut,
+        of: impl FnOnce(Vec<Record>) -> Self,
+    ) -> Result<(Self, String), Failure> {
+        let message = of(cut.records);
+        let text = message.encode_with(Some(cut.packed))?;
+        Ok((message, text))
+    }
+
+    fn encode_with(&self, packed: Option<Packed>) -> Result<String, Failure> {
         let mut text = Text {
             envelope: self.envelope.clone(),
             task: String::new(),
@@ -76,6 +95,7 @@ impl Message {
             note: None,
             check: None,
             flush: None,
+            release: None,
             batch: None,
             records: None,
             packed: None,
@@ -97,6 +117,10 @@ impl Message {
                 text.flush = Some(flush.clone());
                 ("flush", None)
             }
+            Task::Release(release) => {
+                text.release = Some(release.clone());
+                ("release", None)
+            }
             Task::Transform(batch) => ("transform", Some(batch)),
             Task::Load(batch) => ("load", Some(batch)),
             Task::Events(batch) => ("events", Some(batch)),
@@ -110,8 +134,9 @@ impl Message {
                 counts: batch.counts,
                 timings: batch.timings,
                 recipient: batch.recipient,
+                found: batch.found.clone(),
             });
-            match packing::pack(&batch.records) {
+            match packed.unwrap_or_else(|| packing::pack(&batch.records)) {
                 Packed::Small(packed) => text.packed = Some(packed),
                 Packed::Plain(plain) => {
                     text.records = Some(RawValue::from_string(plain).map_err(unwritable)?);
@@ -126,14 +151,15 @@ impl Message {
     /// A newer format is [`Failure::Deferred`] (given back, not parked); anything unreadable is
     /// [`Failure::Invalid`].
     pub fn decode(text: &str) -> Result<Self, Failure> {
-        let peek: Peek = serde_json::from_str(text).map_err(|e| unreadable(&e))?;
-        if peek.envelope.v > VERSION {
-            return Err(Failure::Deferred {
-                reason: format!("message format {} is newer than {VERSION}", peek.envelope.v),
-                wait: Duration::from_mins(1),
-            });
-        }
-        let text: Text = serde_json::from_str(text).map_err(|e| unreadable(&e))?;
+        let text: Text = match serde_json::from_str(text) {
+            Ok(Text { envelope, .. }) if envelope.v > VERSION => return Err(newer(envelope.v)),
+            Ok(text) => text,
+            // A newer one need not look like ours.
+            Err(error) => match serde_json::from_str::<Peek>(text) {
+                Ok(peek) if peek.envelope.v > VERSION => return Err(newer(peek.envelope.v)),
+                _ => return Err(unreadable(&error)),
+            },
+        };
         let task = match text.task.as_str() {
             "extract" => text.page.clone().map(Task::Extract),
             "note" => text.note.clone().map(Task::Note),
@@ -143,10 +169,18 @@ impl Message {
             "events" => Some(Task::Events(unpack(&text)?)),
             "fold" => Some(Task::Fold(unpack(&text)?)),
             "flush" => text.flush.clone().map(Task::Flush),
+            "release" => text.release.clone().map(Task::Release),
             _ => None,
         };
         let task = task.ok_or_else(|| unreadable(&format!("task {:?} has no body", text.task)))?;
         Ok(Self { envelope: text.envelope, task })
+    }
+}
+
+fn newer(version: u16) -> Failure {
+    Failure::Deferred {
+        reason: format!("message format {version} is newer than {VERSION}"),
+        wait: Duration::from_mins(1),
     }
 }
 
@@ -165,8 +199,8 @@ fn unpack(text: &Text) -> Result<Batch, Failure> {
         (None, Some(raw)) => packing::parse(raw.get().as_bytes())?,
         (None, None) => Vec::new(),
     };
-    let BatchHead { seq, origin, counts, timings, recipient } = head;
-    Ok(Batch { seq, origin, counts, timings, recipient, records })
+    let BatchHead { seq, origin, counts, timings, recipient, found } = head;
+    Ok(Batch { seq, origin, counts, timings, recipient, found, records })
 }
 
 /// `serde_json` writes U+FFFE and U+FFFF as they are; SQS refuses them.
@@ -177,7 +211,7 @@ fn escape_for_sqs(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Digest, Name, RunId, Tenant, Value, definition::Urgency, json};
+    use crate::{Digest, Hops, Name, RunId, Tenant, Value, definition::Urgency, json};
 
     fn message(task: Task) -> Message {
         Message {
@@ -195,8 +229,12 @@ mod tests {
     }
 
     fn batch(values: Vec<Value>) -> Batch {
-        let records =
-            values.into_iter().map(|value| Record { line: 3, value, ..Record::default() });
+        let records = values.into_iter().map(|value| Record {
+            line: 3,
+            hops: Hops::new(2),
+            value,
+            ..Record::default()
+        });
         Batch { seq: 7, origin: "a.csv".into(), records: records.collect(), ..Batch::default() }
     }
 
@@ -212,9 +250,17 @@ mod tests {
     }
 
     #[test]
-    fn a_record_as_deep_as_any_value_survives_a_message() {
+    fn a_row_whose_fields_are_as_deep_as_any_value_survives_a_message() {
         let text = format!("{}{}", "[".repeat(json::MAX_DEPTH), "]".repeat(json::MAX_DEPTH));
-        let sent = message(Task::Load(batch(vec![json::parse(text.as_bytes()).unwrap(); 99])));
+        let deep = json::parse(text.as_bytes()).unwrap();
+        let row: crate::Object = [("raw", deep.clone())].into_iter().collect();
+        let sent = message(Task::Load(batch(vec![deep, Value::Object(row)])));
+        assert_eq!(Message::decode(&sent.encode().unwrap()).unwrap(), sent);
+    }
+
+    #[test]
+    fn records_that_unpack_to_more_than_is_unpacked_are_not_packed() {
+        let sent = message(Task::Load(batch(vec![Value::from("a".repeat(17 * 1024 * 1024))])));
         assert_eq!(Message::decode(&sent.encode().unwrap()).unwrap(), sent);
     }
 
@@ -228,10 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_while_cutting_is_what_would_be_written_after() {
+        let noise = |n: u32| {
+            let hash = |part: u32| Digest::of(&[&n.to_be_bytes(), &part.to_be_bytes()]).to_string();
+            Value::from((0..10).map(hash).collect::<String>())
+        };
+        let cuts = crate::cut(batch((0..1500).map(noise).collect()).records, 1000);
+        assert!(cuts.len() > 2);
+        for cut in cuts {
+            let of = |records| message(Task::Load(Batch { records, ..batch(Vec::new()) }));
+            let (sent, text) = Message::encode_cut(cut, of).unwrap();
+            assert_eq!(sent.encode().unwrap(), text);
+            assert_eq!(Message::decode(&text).unwrap(), sent);
+        }
+    }
+
+    #[test]
     fn a_newer_format_is_given_back_not_parked() {
         let mut sent = message(Task::Extract(Page::default()));
         sent.envelope.v = VERSION + 1;
-        let failure = Message::decode(&sent.encode().unwrap()).unwrap_err();
-        assert!(matches!(failure, Failure::Deferred { .. }));
+        let text = sent.encode().unwrap();
+        for text in [text.as_str(), r#"{"envelope":{"v":99,"who":"acme"},"parts":[]}"#] {
+            let failure = Message::decode(text).unwrap_err();
+            assert!(matches!(failure, Failure::Deferred { .. }), "{text}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Value, definition::Urgency};
+use crate::{Hops, Value, definition::Urgency};
 
 /// A message for people or for another system, before a connector gives it its form.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Notification {
     /// Several notifications in one; then this is about all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digest: Vec<Notification>,
+    /// Integrations that the record has come through.
+    #[serde(default, skip_serializing_if = "Hops::is_none")]
+    pub hops: Hops,
     /// The record as it was mapped.
     #[serde(default)]
     pub record: Value,

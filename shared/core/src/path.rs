@@ -36,6 +36,19 @@ impl Path {
         })
     }
 
+    /// Returns what is there, to be changed or taken.
+    pub fn find_mut<'v>(&self, record: &'v mut Value) -> Option<&'v mut Value> {
+        self.steps.iter().try_fold(record, |value, step| match (step, value) {
+            (Step::Key(key), Value::Object(object)) => object.get_mut(key),
+            (Step::Index(index), Value::Array(items)) => {
+                let back = usize::try_from(index.unsigned_abs()).ok()?;
+                let at = if *index < 0 { items.len().checked_sub(back)? } else { back };
+                items.get_mut(at)
+            }
+            _ => None,
+        })
+    }
+
     /// Returns the path as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -119,7 +132,9 @@ mod tests {
 
     fn find(path: &str, record: &str) -> String {
         let record = crate::json::parse(record.as_bytes()).unwrap();
-        let found = Path::parse(path).unwrap().find(&record).cloned();
+        let path = Path::parse(path).unwrap();
+        let found = path.find(&record).cloned();
+        assert_eq!(path.find_mut(&mut record.clone()).cloned(), found, "{path}");
         found.map_or("nothing".to_owned(), |value| value.to_string())
     }
 

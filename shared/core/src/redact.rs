@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
+use aho_corasick::AhoCorasick;
 use regex_lite::{Captures, Regex};
 
 /// Longest excerpt, in characters.
@@ -23,6 +24,40 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"|discord(?:app)?\.com/api/webhooks/\d+/[\w-]+)",
     ))
     .ok()
+});
+
+/// Of these, every text has one that has a credential in it: looked for first, since the expression
+/// takes its time, and nearly no text has one.
+static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let marks = [
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
+        "xox",
+        "xapp-",
+        "akia",
+        "asia",
+        "whsec_",
+        "sg.",
+        "_live_",
+        "_test_",
+        "sk-",
+        "aiza",
+        "nrak-",
+        "npm_",
+        "eyj",
+        "bearer",
+        "basic",
+        "-----begin ",
+        "hooks.slack.com",
+        "discord",
+        "://",
+    ];
+    AhoCorasick::builder().ascii_case_insensitive(true).build(marks).ok()
 });
 
 /// A user and a password in front of a host.
@@ -47,18 +82,31 @@ static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// How names of settings end that hold a secret.
+const ENDS: [&str; 8] =
+    ["password", "passwd", "passphrase", "secret", "key", "token", "credential", "credentials"];
+
 fn found(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
     pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
+fn is_marked(text: &str) -> bool {
+    MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
+}
+
+fn ends_so(name: &str) -> bool {
+    let tail = |end: &str| name.len().checked_sub(end.len()).map(|at| &name.as_bytes()[at..]);
+    ENDS.iter().any(|end| tail(end).is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes())))
+}
+
 /// Tells whether `text` holds something that looks like a credential.
 pub fn looks_secret(text: &str) -> bool {
-    found(&SECRET, text) || found(&USER_INFO, text)
+    is_marked(text) && (found(&SECRET, text) || found(&USER_INFO, text))
 }
 
 /// Tells whether a setting called `name` holds a secret.
 pub fn names_secret(name: &str) -> bool {
-    found(&SECRET_NAME, name)
+    ends_so(name) && found(&SECRET_NAME, name)
 }
 
 /// Returns `text` in quotes, in at most 60 characters, with secrets and the names in e-mail
@@ -66,7 +114,11 @@ pub fn names_secret(name: &str) -> bool {
 pub fn excerpt(text: &str) -> String {
     let near: String = text.chars().take(8 * MAX_CHARS).collect();
     let safe = replaced(&EMAIL, &near, |c| format!("{}***@{}", &c[1], &c[2]));
-    let safe = replaced(&SECRET, &safe, |_| "[secret]".to_owned());
+    let safe = if is_marked(&safe) {
+        Cow::Owned(replaced(&SECRET, &safe, |_| "[secret]".to_owned()).into_owned())
+    } else {
+        safe
+    };
     let safe = replaced(&USER_INFO, &safe, |_| "[secret]@".to_owned());
     let mut short: String = safe.chars().take(MAX_CHARS - 2).collect();
     if short.len() < safe.len() || near.len() < text.len() {
@@ -93,7 +145,7 @@ mod tests {
     #[test]
     fn every_pattern_is_a_regular_expression() {
         assert!(SECRET.is_some() && USER_INFO.is_some() && EMAIL.is_some());
-        assert!(SECRET_NAME.is_some());
+        assert!(SECRET_NAME.is_some() && MARKS.is_some());
     }
 
     #[test]

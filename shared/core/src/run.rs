@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, CursorState, Digest, Name, RunId, Timings, definition::Urgency};
+use crate::{
+    Counts, CursorState, Digest, Found, Hops, Look, Name, Purpose, RunId, Timings,
+    definition::Urgency,
+};
 
 /// The sync-log row of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,9 +52,21 @@ pub struct Run {
     /// It tells of a failure of the hub itself: when it fails too, nobody is told again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alert: bool,
+    /// Integrations that the record which started it had come through, when one did.
+    #[serde(default, skip_serializing_if = "Hops::is_none")]
+    pub hops: Hops,
+    /// What its integration may cost a day, in dollars, when that was limited as it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_usd: Option<f64>,
     /// Which batches are accounted for.
     #[serde(default)]
     pub progress: Progress,
+    /// What its messages are sent for now.
+    #[serde(default, skip_serializing_if = "Purpose::is_deliver")]
+    pub purpose: Purpose,
+    /// What is known of what it would do; only of plans and of runs with a guard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Box<Look>>,
 }
 
 /// How a run stands.
@@ -60,12 +75,16 @@ pub struct Run {
 pub enum RunState {
     /// Work is in flight.
     Running,
+    /// Nothing is written yet: its guard wants somebody to look at it first.
+    WaitingForApproval,
     /// Everything that was read is in the target, or was left out by rule.
     Succeeded,
     /// It is over, and some records are in the error log.
     Partial,
     /// It could not go on; the cursor stays where it was.
     Failed,
+    /// It did not begin, for the reason that it has.
+    Skipped,
 }
 
 impl Run {
@@ -94,7 +113,11 @@ impl Run {
             token: 0,
             urgency: Urgency::Medium,
             alert: false,
+            hops: Hops::default(),
+            budget_usd: None,
             progress: Progress::default(),
+            purpose: Purpose::Deliver,
+            look: None,
         }
     }
 }
@@ -102,7 +125,7 @@ impl Run {
 impl RunState {
     /// Tells whether the run is over.
     pub fn is_over(self) -> bool {
-        self != Self::Running
+        !matches!(self, Self::Running | Self::WaitingForApproval)
     }
 }
 
@@ -157,6 +180,25 @@ impl Progress {
         self.total.is_some_and(|total| self.below >= total)
     }
 
+    /// Lists the numbers that were noted, as ranges `[from, to)` in order.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        let below = Some((0, self.below)).filter(|(from, to)| from < to);
+        below.into_iter().chain(self.above.iter().copied())
+    }
+
+    /// Takes back the note of every batch in `these`, whoever noted it: they are to be done again.
+    pub fn reopen(&mut self, these: &Self) {
+        let mut next = Self { total: self.total, ..Self::default() };
+        let mut from = 0;
+        for (open, to) in these.ranges() {
+            next.cover(from, open.saturating_sub(from));
+            from = to;
+        }
+        let total = self.total.unwrap_or(from);
+        next.cover(from, total.saturating_sub(from));
+        *self = next;
+    }
+
     /// Returns how many batches are accounted for, and how many there are if that is known.
     pub fn done(&self) -> (u64, Option<u64>) {
         (self.below + self.above.iter().map(|(from, to)| to - from).sum::<u64>(), self.total)
@@ -177,6 +219,9 @@ pub struct Checkpoint {
     pub counts: Counts,
     /// How long extracting took so far.
     pub timings: Timings,
+    /// What a plan says of the extract stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Box<Found>>,
     /// The cursor as it will be when the run is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<CursorState>,
@@ -217,6 +262,25 @@ mod tests {
         progress.cover(5, 5);
         assert!(!progress.note(12));
         assert_eq!(progress.done(), (20, Some(20)));
+    }
+
+    #[test]
+    fn what_is_to_be_done_again_is_open_and_the_rest_is_not() {
+        let (mut progress, mut kept) = (Progress::default(), Progress::default());
+        progress.end(7);
+        progress.cover(0, 7);
+        for seq in [5, 0, 1, 3] {
+            kept.note(seq);
+        }
+        progress.reopen(&kept);
+        assert_eq!(progress.done(), (3, Some(7)));
+        assert!([2, 4, 6].iter().all(|seq| !progress.clone().note(*seq)));
+        assert_eq!(kept.ranges().collect::<Vec<_>>(), [(0, 2), (3, 4), (5, 6)]);
+        for seq in [0, 1, 3, 5] {
+            assert!(!progress.is_complete());
+            assert!(progress.note(seq));
+        }
+        assert!(progress.is_complete());
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub enum Value {
     Bool(bool),
     /// A number, exact.
     Number(Number),
-    /// Text.
-    String(Box<str>),
+    /// Text. Short text, and most is, needs no memory of its own.
+    String(Text),
     /// A list.
     Array(Vec<Value>),
     /// An object in the order in which it was written.
@@ -86,8 +86,11 @@ impl fmt::Display for Number {
     }
 }
 
-/// A key of an object. Short ones, and nearly all are, need no memory of their own.
-pub type Key = smol_str::SmolStr;
+/// Text of up to 23 bytes needs no memory of its own.
+pub type Text = smol_str::SmolStr;
+
+/// A key of an object.
+pub type Key = Text;
 
 /// An object: keys in order, each once.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -107,6 +110,11 @@ impl Object {
     /// Returns the value at `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.iter().find_map(|(k, value)| (k.as_str() == key).then_some(value))
+    }
+
+    /// Returns the value at `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.0.iter_mut().find_map(|(k, value)| (k.as_str() == key).then_some(value))
     }
 
     /// Sets `key`, replacing what was there.

@@ -20,9 +20,9 @@ fn message(task: Task) -> Message {
 pub(crate) fn messages(texts: &[String]) -> Vec<String> {
     let value = |text: &String| json::parse(text.as_bytes()).expect("it reads well");
     let records = texts.iter().map(|text| Record { value: value(text), ..Record::default() });
-    let batches = cut(records.collect(), 1000);
-    let encode = |records| message(Task::Transform(Batch { records, ..Batch::default() })).encode();
-    batches.into_iter().map(|records| encode(records).expect("it can be written")).collect()
+    let of = |records| message(Task::Transform(Batch { records, ..Batch::default() }));
+    let encoded = cut(records.collect(), 1000).into_iter().map(|cut| Message::encode_cut(cut, of));
+    encoded.map(|encoded| encoded.expect("it can be written").1).collect()
 }
 
 /// What `transform` does with one of them; returns how many bytes it sends on.

@@ -11,7 +11,9 @@ use crate::duration::Span as Duration;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Calls over all workers of the connection, such as `60/m`. `60/m` when absent.
+    /// Calls, such as `60/m`. Of a connection: over all its workers; `60/m` when neither it nor the
+    /// integration says so. Of an integration: over all integrations of the connection that say the same,
+    /// within what the connection allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<Rate>,
     /// Most records in one batch. At most and by default 1,000.
@@ -20,6 +22,18 @@ pub struct Limits {
     /// Runs of the integration at one time. Only 1 so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u8>,
+    /// What the integration may cost. Only of integrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+}
+
+/// What an integration may cost in AWS. When it is spent, what is not urgent waits until there is a new
+/// one; nothing is lost, and the event `budget.spent` says so.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Dollars from one midnight to the next, UTC, by the hub's own estimate: `0.50`.
+    pub usd_per_day: f64,
 }
 
 /// So many calls in so long: `60/m`, `10/s`, `1000/h`.

@@ -4,6 +4,7 @@
 //! Settings that belong to a connector stay an [`Object`] here; the connector's own types read them.
 
 mod destination;
+mod guard;
 mod limits;
 mod mapping;
 mod notify;
@@ -13,8 +14,8 @@ mod source;
 mod trigger;
 
 pub use destination::{Destination, Mode};
-
-pub use limits::{Action, ErrorRule, Limits, Rate, Retry, StatusMatch, Then};
+pub use guard::Guard;
+pub use limits::{Action, Budget, ErrorRule, Limits, Rate, Retry, StatusMatch, Then};
 pub use mapping::{Check, Column, Kind, Mapping, Rule};
 pub use notify::{Mention, Message, Notify, Once, QuietHours, Recipient, Window};
 pub use output::Output;
@@ -71,6 +72,9 @@ pub struct Integration {
     pub validate: Vec<Check>,
     /// Where records go.
     pub output: Output,
+    /// How much one run may change before somebody has looked at it. Absent: as much as it likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     /// Whom to tell when this integration fails. Integrations with an `event` trigger hear of it
     /// too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -21,6 +21,7 @@ use crate::{
 const MAX_WAIT: Duration = Duration::from_hours(12);
 const MAX_RETRIES: usize = 10;
 const MAX_BATCH: u16 = 1000;
+const BUDGETS: std::ops::RangeInclusive<f64> = 0.000_001..=1_000_000.0;
 /// croner looks no further than the year 5000: a search that begins here is short.
 const LAST_CENTURY: i16 = 4900;
 
@@ -32,7 +33,12 @@ pub(super) fn check(document: &Document) -> Vec<Problem> {
     let mut found = Found(Vec::new());
     match document {
         Document::Integration(integration) => found.integration(integration),
-        Document::Connection(connection) => found.limits(connection.limits.as_ref()),
+        Document::Connection(connection) => {
+            found.limits(connection.limits.as_ref());
+            if connection.limits.as_ref().is_some_and(|limits| limits.budget.is_some()) {
+                found.add("limits.budget", "only an integration has a budget");
+            }
+        }
     }
     found.0
 }
@@ -70,6 +76,7 @@ impl Found {
         }
         self.retry(integration.retry.as_ref());
         self.limits(integration.limits.as_ref());
+        self.guard(integration);
         if integration
             .expect
             .as_ref()
@@ -170,6 +177,23 @@ impl Found {
         }
     }
 
+    fn guard(&mut self, integration: &Integration) {
+        let Some(guard) = &integration.guard else { return };
+        if guard.max_percent.is_none() && guard.max_records.is_none() {
+            self.add("guard", "write max_percent, max_records or both");
+        }
+        if guard.max_percent.is_some_and(|percent| percent > 100) {
+            self.add("guard.max_percent", "a percentage is 0 to 100");
+        }
+        if integration.source.is_none() {
+            let why = "what a webhook, a change or an event brings is not read again when it is \
+                       rejected: a guard needs a source";
+            self.add("guard", why);
+        } else if integration.output.destination().is_none() {
+            self.add("guard", "what is told changes no record: a guard needs a target");
+        }
+    }
+
     fn limits(&mut self, limits: Option<&Limits>) {
         let Some(limits) = limits else { return };
         if limits.batch.is_some_and(|batch| batch == 0 || batch > MAX_BATCH) {
@@ -177,6 +201,9 @@ impl Found {
         }
         if limits.concurrency.is_some_and(|concurrency| concurrency != 1) {
             self.add("limits.concurrency", "one run of an integration at a time: write 1");
+        }
+        if limits.budget.is_some_and(|budget| !BUDGETS.contains(&budget.usd_per_day)) {
+            self.add("limits.budget.usd_per_day", "a budget has 0.000001 to 1000000 dollars a day");
         }
     }
 }

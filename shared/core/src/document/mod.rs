@@ -6,6 +6,7 @@
 
 mod catalog;
 mod check;
+mod effort;
 mod migrate;
 mod misfit;
 mod place;

@@ -20,6 +20,12 @@ fn walk(value: &Value, path: &str, problems: &mut Vec<Problem>) {
         Value::String(text) if redact::looks_secret(text) => {
             problems.push(Problem::new(path, format!("this looks like a secret; {HINT}")));
         }
+        Value::String(text) if !is_data(path) => {
+            if let Some(name) = secret_parameter(text) {
+                let message = format!("{name} in an address is a secret in plain sight; {HINT}");
+                problems.push(Problem::new(path, message));
+            }
+        }
         Value::Array(items) => {
             for (at, one) in items.iter().enumerate() {
                 walk(one, &item(path, at), problems);
@@ -28,10 +34,7 @@ fn walk(value: &Value, path: &str, problems: &mut Vec<Problem>) {
         Value::Object(object) => {
             for (key, value) in object.iter() {
                 let inner = under(path, key);
-                let is_data = DATA.iter().any(|data| {
-                    inner.strip_prefix(data).is_some_and(|rest| rest.starts_with(['.', '[']))
-                });
-                if !is_data && redact::names_secret(key) && is_literal(value) {
+                if !is_data(&inner) && redact::names_secret(key) && is_literal(value) {
                     let message = format!("{key} would be a secret in plain sight; {HINT}");
                     problems.push(Problem::new(inner, message));
                 } else if redact::looks_secret(key) {
@@ -43,6 +46,22 @@ fn walk(value: &Value, path: &str, problems: &mut Vec<Problem>) {
         }
         _ => {}
     }
+}
+
+fn is_data(path: &str) -> bool {
+    DATA.iter().any(|data| path.strip_prefix(data).is_some_and(|rest| rest.starts_with(['.', '['])))
+}
+
+/// Returns the parameter in the query of an address or a path that would be a secret. What stands in braces
+/// is filled in later.
+fn secret_parameter(text: &str) -> Option<&str> {
+    let is_address = text.starts_with('/') || text.contains("://");
+    let (_, query) = text.split_once('?').filter(|_| is_address)?;
+    let parameters = query.split(['&', '#']).filter_map(|one| one.split_once('='));
+    let is_literal = |value: &str| !value.is_empty() && !value.starts_with(['{', '$']);
+    let mut secret =
+        parameters.filter(|(name, value)| redact::names_secret(name) && is_literal(value));
+    secret.next().map(|(name, _)| name)
 }
 
 /// `${...}` refers to a value; it is none.

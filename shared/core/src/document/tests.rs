@@ -203,6 +203,11 @@ fn each_mistake_is_explained_where_it_stands() {
             "concurrency: 2",
             "limits.concurrency: one run of an integration at a time",
         ),
+        (
+            "concurrency: 1",
+            "budget: {usd_per_day: 0}",
+            "limits.budget.usd_per_day: a budget has 0.000001 to 1000000 dollars a day",
+        ),
         ("calls: 60/m", "calls: 60 per minute", "limits.calls: \"60 per minute\" is not a rate"),
         ("status: [401]", "status: [4001]", "errors[0].status[0]: 4001 is not a status"),
         ("connection: hub, ", "", "20:9: output: the key connection is missing"),
@@ -241,6 +246,8 @@ fn secrets_are_refused_and_never_repeated() {
         ("path: incidents/*.csv", "password: hunter2", "source.password"),
         ("path: incidents/*.csv", "auth: {client_secret: hunter2}", "source.auth.client_secret"),
         ("path: incidents/*.csv", "url: https://me:hunter2@example.com/", "source.url"),
+        ("path: incidents/*.csv", "url: https://example.com/?a=1&api_key=hunter2", "source.url"),
+        ("path: incidents/*.csv", "path: /people?access_token=hunter2#top", "source.path"),
         (
             "path: incidents/*.csv",
             "headers: {authorization: Bearer hunter2hunter2}",
@@ -260,6 +267,11 @@ fn secrets_are_refused_and_never_repeated() {
     }
     one(&INCIDENTS.replacen("number:   .number", "number: .number\n  token: .token", 1));
     one(&INCIDENTS.replacen("path: incidents/*.csv", "token: ${secret.token}", 1));
+    for filled_in in
+        ["'/people?token={token}'", "/people?token=", "'is token=a a token?'", "/a?b=c"]
+    {
+        one(&INCIDENTS.replacen("incidents/*.csv", filled_in, 1));
+    }
 }
 
 #[test]

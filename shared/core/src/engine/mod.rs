@@ -120,7 +120,7 @@ impl Engine {
 
 fn key(path: &Path, found: Option<&Value>) -> Result<String, Refusal> {
     match found {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text.as_ref().to_owned()),
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.to_string()),
         Some(Value::Number(number)) => Ok(number.to_string()),
         found => {
             let found = refusal::found(found.unwrap_or(&Value::Null));

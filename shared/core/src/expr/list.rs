@@ -8,7 +8,7 @@ use super::{
     machine::{Done, Machine, Out, Stop, count, fail},
     math, order,
 };
-use crate::{Object, Value};
+use crate::{Key, Object, Value};
 
 pub(super) type Made<'v> = Result<Cow<'v, Value>, Stop>;
 
@@ -26,7 +26,7 @@ pub(super) fn string<'v>(value: &'v Value, verb: &str) -> Result<&'v str, Stop> 
 }
 
 /// Returns a key that an object can have.
-pub(super) fn key(value: &Value) -> Result<Box<str>, Stop> {
+pub(super) fn key(value: &Value) -> Result<Key, Stop> {
     match value {
         Value::String(key) => Ok(key.clone()),
         other => fail(format!("a key must be a text, not {}", other.kind())),

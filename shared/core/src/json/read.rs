@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{Error, MAX_DEPTH, scan};
-use crate::{Key, Number, Object, Value};
+use crate::{Key, Number, Object, Text, Value};
 
 /// Reads exactly one value; a byte order mark before it is skipped.
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
@@ -135,7 +135,7 @@ impl<'t> Reader<'t> {
                 if self.peek() != Some(b'"') {
                     return expected("string");
                 }
-                let key = self.key()?;
+                let key = self.string()?;
                 if self.peek() != Some(b':') {
                     return expected("colon");
                 }
@@ -153,26 +153,13 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads a key: a string that needs no copy when it is short and plain.
-    fn key(&mut self) -> Result<Key, String> {
-        let start = self.at;
-        self.at += 1;
-        let plain = self.plain()?;
-        if self.byte() == Some(b'"') {
-            self.at += 1;
-            return Ok(Key::new(plain));
-        }
-        self.at = start;
-        self.string().map(Key::from)
-    }
-
     /// Reads a string; its opening quote is next.
-    fn string(&mut self) -> Result<Box<str>, String> {
+    fn string(&mut self) -> Result<Text, String> {
         self.at += 1;
         let plain = self.plain()?;
         if self.byte() == Some(b'"') {
             self.at += 1;
-            return Ok(plain.into());
+            return Ok(Text::new(plain));
         }
         let mut text = plain.to_owned();
         loop {

@@ -3,9 +3,9 @@
 use crate::{
     Field, Value,
     event::{
-        CONFIG_CHANGED, CONNECTION_CLOSED, CONNECTION_FAILED, CONNECTION_OPENED,
+        BUDGET_SPENT, CONFIG_CHANGED, CONNECTION_CLOSED, CONNECTION_FAILED, CONNECTION_OPENED,
         CONNECTION_RECOVERED, ERRORS_EXPIRING, ERRORS_PARKED, INTEGRATION_SILENT, RUN_FAILED,
-        TARGET_DISABLED,
+        RUN_WAITING, TARGET_DISABLED,
     },
 };
 
@@ -35,9 +35,11 @@ pub(super) fn title(kind: &str, record: &Value) -> String {
             environment => format!("{subject} {} in {environment}", changed(record)),
         },
         RUN_FAILED => format!("{subject} failed"),
+        RUN_WAITING => format!("{subject} waits for approval"),
         ERRORS_PARKED => format!("{subject}: work is parked ({})", text("code")),
         ERRORS_EXPIRING => format!("{subject}: what is parked will soon be gone"),
         INTEGRATION_SILENT => format!("{subject} is silent"),
+        BUDGET_SPENT => format!("{subject} has spent today's budget"),
         CONNECTION_OPENED => format!("Connection {subject} does not answer; its messages wait"),
         CONNECTION_CLOSED => format!("Connection {subject} answers again"),
         CONNECTION_FAILED => format!("The check of connection {subject} fails"),
@@ -62,8 +64,8 @@ fn changed(record: &Value) -> &'static str {
 
 pub(super) fn text(kind: &str, record: &Value) -> Option<String> {
     let key = match kind {
-        RUN_FAILED => "reason",
-        ERRORS_PARKED | ERRORS_EXPIRING | INTEGRATION_SILENT | CONNECTION_OPENED
+        RUN_FAILED | RUN_WAITING => "reason",
+        ERRORS_PARKED | ERRORS_EXPIRING | INTEGRATION_SILENT | BUDGET_SPENT | CONNECTION_OPENED
         | CONNECTION_FAILED | TARGET_DISABLED => "message",
         _ => return None,
     };

@@ -45,7 +45,7 @@ fn messages() -> Vec<Vec<u8>> {
         |line| Record { line, key: Some("k".into()), value: sample(), ..Record::default() };
     let batch = |count| Batch { records: (1..count).map(record).collect(), ..Batch::default() };
     let tasks = [
-        Task::Extract(Page { number: 3, position: sample(), full: true }),
+        Task::Extract(Page { number: 3, position: sample(), full: true, sample: None }),
         Task::Transform(batch(3)),
         Task::Load(batch(40)),
         Task::Events(batch(0)),
