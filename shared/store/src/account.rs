@@ -1,6 +1,6 @@
 //! What notes make of a run: functions of values.
 
-use ferrule_core::{Note, Run, RunState};
+use ferrule_core::{Counts, Found, Note, Purpose, Run, RunState, Timings};
 
 use crate::sweep::is_given_up;
 
@@ -32,14 +32,38 @@ fn apply(run: &mut Run, notes: &[Note]) {
                     }
                 }
             }
-            Note::End { batches, counts, timings } => {
+            Note::End { batches, counts, timings, found } => {
                 if run.progress.end(*batches) {
                     run.counts += *counts;
                     run.timings += *timings;
+                    if let Some(found) = found {
+                        run.look.get_or_insert_default().found.merge(*found.clone());
+                    }
                 }
             }
+            Note::Looked { seq, counts, timings, found } => {
+                looked(run, *seq, (*counts, *timings), found);
+            }
+            // What it makes of the run is decided where that is written: `guard`.
+            Note::Weighed { .. } => {}
             Note::Failed { code, message } => fail(run, format!("{code}: {message}")),
         }
+    }
+}
+
+/// Notes what a batch would do. One that comes when its run writes already is a repeat.
+fn looked(run: &mut Run, seq: u64, (counts, timings): (Counts, Timings), found: &Found) {
+    if run.purpose == Purpose::Deliver || !run.progress.note(seq) {
+        return;
+    }
+    run.timings += timings;
+    let look = run.look.get_or_insert_default();
+    look.found.merge(found.clone());
+    if run.purpose == Purpose::Guard {
+        look.kept.note(seq);
+        look.would += counts;
+    } else {
+        run.counts += counts;
     }
 }
 

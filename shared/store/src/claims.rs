@@ -49,6 +49,11 @@ pub struct BatchClaim {
 }
 
 impl BatchClaim {
+    /// What is known of a batch that nobody has had.
+    pub fn of(batch: &Batch) -> Self {
+        Self { digest: batch.digest().to_string(), ..Self::default() }
+    }
+
     /// Returns one letter for each of `count` records.
     pub fn letters(&self, count: usize) -> Vec<char> {
         self.done.chars().chain(std::iter::repeat(letter::OPEN)).take(count).collect()
@@ -90,9 +95,12 @@ fn first_key(envelope: &Envelope, batch: &Batch) -> String {
 }
 
 impl Store {
-    /// Returns what is known of a batch, with the row's revision. Of a batch with the same number and
-    /// other records nothing is known. Of one that is asked for again, what was known of the same
-    /// records before.
+    /// Returns what is known of a batch, with the row's revision. Of one that is asked for again, what
+    /// was known of the same records before.
+    ///
+    /// A page whose process died is read again, and can have changed by then: of a batch with the same
+    /// number and other records any may have got through, and who is at work on the one keeps the other
+    /// waiting.
     pub async fn batch_claim(
         &self,
         envelope: &Envelope,
@@ -106,8 +114,14 @@ impl Store {
             None if envelope.replayed => self.first_claim(envelope, batch).await?,
             None => None,
         };
-        let claim = there.filter(|claim| claim.digest == digest);
-        let claim = claim.unwrap_or_else(|| BatchClaim { digest, ..BatchClaim::default() });
+        let claim = match there {
+            Some(same) if same.digest == digest => same,
+            Some(other) if row.is_some() => {
+                let done: String = batch.records.iter().map(|_| letter::TRIED).collect();
+                BatchClaim { digest, done, held_until: other.held_until, ..BatchClaim::default() }
+            }
+            _ => BatchClaim { digest, ..BatchClaim::default() },
+        };
         Ok((claim, row.map(|row| row.rev)))
     }
 
@@ -153,5 +167,32 @@ impl Store {
         batch.counts += claim.counts();
         batch.records.retain(|_| letters.next().is_none_or(|one| !is_done(one)));
         Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ferrule_core::{Digest, Name, Record, RunId, Tenant, Value};
+
+    use super::*;
+    use crate::Clock;
+
+    #[tokio::test]
+    async fn other_records_under_the_same_number_wait_and_may_have_got_through() {
+        let store = Store::memory(Clock::manual(1_760_000_000_000));
+        let (tenant, name) = (Tenant::new("acme").unwrap(), Name::new("copy").unwrap());
+        let envelope = Envelope::new(tenant, name, Digest::of(&[]), RunId::new("run"));
+        let batch = |values: &[i64]| {
+            let record = |value: &i64| Record { value: Value::from(*value), ..Record::default() };
+            Batch { records: values.iter().map(record).collect(), ..Batch::default() }
+        };
+        let (first, second) = (batch(&[1, 2]), batch(&[1, 2, 3]));
+        let (mut claim, rev) = store.batch_claim(&envelope, &first).await.unwrap();
+        (claim.done, claim.held_until) = ("c".into(), 1_760_000_035_000);
+        assert!(store.put_batch_claim(&envelope, &first, &claim, rev).await.unwrap());
+        let (other, _) = store.batch_claim(&envelope, &second).await.unwrap();
+        assert_eq!((other.held_until, other.letters(3)), (claim.held_until, vec!['?'; 3]));
+        let (same, _) = store.batch_claim(&envelope, &first).await.unwrap();
+        assert_eq!(same, claim);
     }
 }

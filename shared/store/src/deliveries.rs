@@ -8,7 +8,9 @@ use ferrule_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, Store, Table, When, Write, envelope_of, runs::run_row, sweep::is_given_up};
+use crate::{
+    Item, Store, Table, When, Written, budget, envelope_of, runs::run_row, sweep::is_given_up,
+};
 
 /// One attempt of a sender to tell us something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +22,8 @@ pub struct Delivery {
 }
 
 /// What is known of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// It is new, and its run is in the sync log now.
+enum Claim {
+    /// It is new.
     New,
     /// It came before, and this run works on it.
     Repeat(RunId),
@@ -37,6 +38,13 @@ pub struct Claimed {
     pub run: Run,
     /// Nothing is left to do: an earlier attempt has sent its messages.
     pub is_sent: bool,
+}
+
+impl Claimed {
+    /// One that was given up has sent nothing, as far as anybody knows: it goes on.
+    fn unsent(run: Run) -> Self {
+        Self { is_sent: run.state.is_over() && !is_given_up(&run), run }
+    }
 }
 
 /// Records that somebody brought, on their way into an integration.
@@ -72,33 +80,21 @@ impl Delivery {
 }
 
 impl Store {
-    /// Notes a delivery and its run in the sync log, both or neither, unless it came before.
-    ///
-    /// Send its message, then say so through [`Store::delivery_is_sent`]: only then is a repeat
-    /// answered without sending again. `expires` is in seconds since 1970.
-    pub async fn claim_delivery(
+    /// Notes which run a delivery is, unless it came before.
+    async fn claim_delivery(
         &self,
         tenant: &Tenant,
         delivery: &Delivery,
-        run: &Run,
-        expires: i64,
+        run: &RunId,
     ) -> Result<Claim, Failure> {
-        let received = Received { run: run.run.clone(), sent: false };
-        let row = delivery.row(tenant, &received, expires)?;
-        let sk = row.sk.clone();
-        let writes = vec![
-            Write::Put(Table::State, row, When::Absent),
-            Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Absent),
-        ];
-        if self.tables.transact(writes).await? {
-            return Ok(Claim::New);
-        }
-        let there = self.tables.get(Table::State, tenant.as_str(), &sk).await?;
+        let received = Received { run: run.clone(), sent: false };
+        let row = delivery.row(tenant, &received, self.clock.now_secs() + REMEMBER_SECS)?;
+        let there = match self.tables.put(Table::State, row, When::Absent).await? {
+            Written::Done => return Ok(Claim::New),
+            Written::Conflict(there) => there,
+        };
         let there = there.ok_or_else(|| Failure::unavailable("deliveries", "a row vanished"))?;
-        let received: Received = there.read()?;
-        // A retried call whose first answer was lost meets its own row.
-        Ok(match received {
-            Received { run: there, .. } if there == run.run => Claim::New,
+        Ok(match there.read()? {
             Received { run, sent: true } => Claim::Repeat(run),
             Received { run, sent: false } => Claim::Unsent(run),
         })
@@ -124,38 +120,40 @@ impl Store {
         let Arrival { origin, records, .. } = arrival;
         let batch = Batch { origin, records, ..Batch::default() };
         let message = Message { envelope: envelope_of(tenant, &run), task: Task::Transform(batch) };
-        self.send("transform", &[message], Duration::ZERO).await?;
+        self.send("transform", vec![message], Duration::ZERO).await?;
         self.run_is_sent(tenant, &delivery, &run.run).await?;
         Ok(run.run)
     }
 
-    /// Gives a delivery its run: `run`, or that of an earlier attempt.
+    /// Gives a delivery its run: `run`, or that of an earlier attempt, and writes it into the sync log.
     ///
-    /// Send what is to be sent, then say so through [`Store::run_is_sent`].
+    /// Two rows, one after the other: a transaction would cost twice as much, and whoever dies in between
+    /// has not sent anything. Send what is to be sent, then say so through [`Store::run_is_sent`].
     pub async fn claim_run(
         &self,
         tenant: &Tenant,
         delivery: &Delivery,
         mut run: Run,
     ) -> Result<Claimed, Failure> {
-        let expires = self.clock.now_secs() + REMEMBER_SECS;
-        let is_sent = match self.claim_delivery(tenant, delivery, &run, expires).await? {
-            Claim::New => false,
+        match self.claim_delivery(tenant, delivery, &run.run).await? {
+            Claim::New => {}
             Claim::Repeat(earlier) => {
                 run.run = earlier;
-                true
+                return Ok(Claimed { run, is_sent: true });
             }
             Claim::Unsent(earlier) => {
-                if let Some(earlier) = self.run(tenant, &earlier).await? {
-                    run = earlier;
-                } else {
-                    run.run = earlier;
+                if let Some(there) = self.run(tenant, &earlier).await? {
+                    return Ok(Claimed::unsent(there));
                 }
-                // One that was given up has sent nothing, as far as anybody knows: it goes on.
-                run.state.is_over() && !is_given_up(&run)
+                run.run = earlier;
             }
-        };
-        Ok(Claimed { run, is_sent })
+        }
+        if self.tables.put(Table::SyncLog, run_row(tenant, &run)?, When::Absent).await?.is_done() {
+            return Ok(Claimed { run, is_sent: false });
+        }
+        // Of two attempts at the same time, the other wrote it.
+        let there = self.run(tenant, &run.run).await?;
+        there.map(Claimed::unsent).ok_or_else(|| Failure::unavailable("sync log", "a run vanished"))
     }
 
     /// Notes that everything that a delivery's run begins with is on its queues.
@@ -166,7 +164,8 @@ impl Store {
         run: &RunId,
     ) -> Result<(), Failure> {
         let expires = self.clock.now_secs() + REMEMBER_SECS;
-        self.delivery_is_sent(tenant, delivery, run, expires).await
+        let row = delivery.row(tenant, &Received { run: run.clone(), sent: true }, expires)?;
+        self.tables.put(Table::State, row, When::Always).await.map(drop)
     }
 
     /// Makes the run of one delivery: one batch, no lease. It is not in the sync log yet.
@@ -179,6 +178,8 @@ impl Store {
             counts: Counts { read: arrival.records.len() as u64, ..Counts::default() },
             urgency: arrival.urgency,
             alert: arrival.alert,
+            hops: arrival.records.iter().map(|record| record.hops).max().unwrap_or_default(),
+            budget_usd: budget::usd_per_day(integration),
             progress,
             ..Run::new(id, name, hash.clone(), arrival.trigger, self.clock.now_ms())
         }
@@ -190,17 +191,5 @@ impl Store {
         let nanos = u32::try_from(now_ms % 1000).unwrap_or(0) * 1_000_000;
         let at = uuid::Timestamp::from_unix(uuid::NoContext, now_ms / 1000, nanos);
         RunId::new(uuid::Uuid::new_v7(at).simple().to_string())
-    }
-
-    /// Notes that the message of a delivery is on its queue.
-    pub async fn delivery_is_sent(
-        &self,
-        tenant: &Tenant,
-        delivery: &Delivery,
-        run: &RunId,
-        expires: i64,
-    ) -> Result<(), Failure> {
-        let row = delivery.row(tenant, &Received { run: run.clone(), sent: true }, expires)?;
-        self.tables.put(Table::State, row, When::Always).await.map(drop)
     }
 }

@@ -3,7 +3,7 @@
 //! Ids are derived from what went wrong, so that the same broken row found by every run is one row
 //! that was last seen now, not a thousand.
 
-use ferrule_core::{Digest, Envelope, Failure, Name, RunId, Tenant};
+use ferrule_core::{Digest, Envelope, Failure, Name, Purpose, RunId, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::{Item, Query, Start, Store, Table};
@@ -40,6 +40,9 @@ pub struct ErrorRow {
     /// Which record of the payload it is about, from 0, when others share the payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<u32>,
+    /// Its guard had not let the run write yet: who sends it again lets it pass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guarded: bool,
     /// What has been done about it.
     pub state: ErrorState,
     /// Who did it.
@@ -77,6 +80,7 @@ impl ErrorRow {
             trace: Vec::new(),
             payload: None,
             part: None,
+            guarded: envelope.purpose == Purpose::Guard,
             state: ErrorState::Open,
             done: None,
         }

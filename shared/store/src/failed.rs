@@ -5,9 +5,11 @@ use tracing::warn;
 
 use crate::{Posted, Store, Write, outbox::post};
 
-/// Returns the event of a run that has failed; none when it tells of a failure itself.
+/// Returns the event of a run that has failed; none when it tells of a failure itself, nor when what
+/// started it goes round.
 fn posted(run: &Run) -> Option<Posted> {
-    if run.state != RunState::Failed || run.alert {
+    let is_told = !run.alert && !run.purpose.is_plan() && !run.hops.is_told();
+    if run.state != RunState::Failed || !is_told {
         return None;
     }
     let data = Object::from_iter([
@@ -16,13 +18,14 @@ fn posted(run: &Run) -> Option<Posted> {
         ("trigger", Value::from(run.trigger.as_str())),
         ("reason", run.reason.as_deref().map_or(Value::Null, Value::from)),
     ]);
-    Some(Posted::one(Event {
+    let event = Event {
         id: format!("run-failed-{}", run.run),
         kind: event::RUN_FAILED.into(),
         at: run.ended_at.unwrap_or(run.started_at),
         subject: run.integration.to_string(),
         data,
-    }))
+    };
+    Some(Posted { hops: run.hops, ..Posted::one(event) })
 }
 
 /// Returns the write that belongs to the end of a run.

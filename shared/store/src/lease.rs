@@ -5,7 +5,7 @@ use std::time::Duration;
 use ferrule_core::{Failure, Name, Run, RunId, Tenant};
 use serde::{Deserialize, Serialize};
 
-use crate::{Item, NotStarted, Store, Table, When, Written, sweep::stalled};
+use crate::{Item, NotStarted, Store, Table, When, Write, Written, sweep::stalled};
 
 /// A run without news for this long has lost its lease.
 const LEASE: Duration = Duration::from_hours(2);
@@ -59,6 +59,43 @@ impl Store {
         }
     }
 
+    /// Returns the write that lets a run hold its lease until then; `None` when it has lost it.
+    pub(crate) async fn holding(
+        &self,
+        tenant: &Tenant,
+        run: &Run,
+        until_ms: i64,
+    ) -> Result<Option<Write>, Failure> {
+        let key = lease_key(&run.integration);
+        let Some(row) = self.tables.get(Table::State, tenant.as_str(), &key).await? else {
+            return Ok(None);
+        };
+        let lease: Lease = row.read()?;
+        if lease.run.as_ref() != Some(&run.run) {
+            return Ok(None);
+        }
+        let after = Item::new(tenant.as_str(), &key, &Lease { until_ms, ..lease })?;
+        Ok(Some(Write::Put(Table::State, after, When::Rev(row.rev))))
+    }
+
+    /// Returns the write that gives the lease of a run back; `None` when it does not have it.
+    pub(crate) async fn freeing(
+        &self,
+        tenant: &Tenant,
+        run: &Run,
+    ) -> Result<Option<Write>, Failure> {
+        let key = lease_key(&run.integration);
+        let row = self.tables.get(Table::State, tenant.as_str(), &key).await?;
+        let Some(row) = row else { return Ok(None) };
+        let lease: Lease = row.read()?;
+        if lease.run.as_ref() != Some(&run.run) {
+            return Ok(None);
+        }
+        let free = Lease { run: None, until_ms: self.clock.now_ms(), ..lease };
+        let free = Item::new(tenant.as_str(), &key, &free)?;
+        Ok(Some(Write::Put(Table::State, free, When::Rev(row.rev))))
+    }
+
     /// Tells whether a run holds its lease still.
     pub(crate) async fn holds_lease(&self, tenant: &Tenant, run: &Run) -> Result<bool, Failure> {
         let key = lease_key(&run.integration);
@@ -69,7 +106,7 @@ impl Store {
         }))
     }
 
-    fn lease_ms(&self) -> i64 {
+    pub(crate) fn lease_ms(&self) -> i64 {
         i64::try_from(self.scaled(LEASE).as_millis()).unwrap_or(i64::MAX)
     }
 

@@ -8,9 +8,11 @@ mod account;
 mod audit;
 pub mod aws;
 mod breakers;
+mod budget;
 mod cache;
 mod claims;
 mod clock;
+mod close;
 mod config;
 mod definitions;
 mod deliveries;
@@ -18,6 +20,8 @@ mod digests;
 mod disabled;
 mod errors;
 mod failed;
+mod foresee;
+mod guard;
 mod health;
 mod keys;
 mod lease;
@@ -29,6 +33,7 @@ mod outbox;
 mod overdue;
 mod parked;
 mod payload;
+mod plan;
 mod queue;
 mod records;
 mod replay;
@@ -41,25 +46,30 @@ mod table;
 
 pub use audit::AuditRow;
 pub use breakers::Breaker;
+pub use budget::{Pause, Spent};
 pub use cache::Definitions;
 pub use claims::{BatchClaim, is_done, letter};
 pub use clock::Clock;
+pub use close::Successes;
 pub use config::{
     BadKey, Config, ConfigAction, ConfigAt, ConfigChange, ConfigDone, ConfigKey, ConfigRefusal,
     ConfigVersion, ConfigWish, Held, MAX_CONFIG_BYTES, MOST_CHANGES, Refused,
 };
 pub use definitions::{DefinitionKind, Scheduled, Stored, hash_of};
-pub use deliveries::{Arrival, Claim, Claimed, Delivery};
+pub use deliveries::{Arrival, Claimed, Delivery};
 pub use digests::{Closed, Collector, Due, Member, Terms};
 pub use disabled::{Disabled, Place};
 pub use errors::{Affected, Done, ErrorFilter, ErrorRow, ErrorState};
+pub use foresee::Foreseen;
+pub use guard::NotDecided;
 pub use health::{Checkable, ConnectionHealth, hourly_reply};
 pub use keys::{CustomerKey, Role};
 pub use listeners::{Listener, Listeners};
 pub use messages::{URGENT, fresh};
 pub use outbox::{Posted, post};
-pub use parked::PARKED_DAYS;
+pub use parked::{DAY_MS, PARKED_DAYS};
 pub use payload::{PARKED_PREFIX, Payloads};
+pub use plan::{MOST_SAMPLED, PlanWish};
 pub use queue::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Queues};
 pub use records::{Applied, Change, HubRecord, MAX_KEY_BYTES, is_older, since_of};
 pub use replay::{
@@ -104,6 +114,8 @@ pub struct Store {
     pub time_scale: u32,
     /// Days for which what is parked is kept; 0 where nobody is there to replay it.
     pub parked_days: u32,
+    /// What this process knows of successes, so that it need not read them for each run.
+    pub successes: Successes,
 }
 
 impl Store {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use ferrule_core::{Digest, Envelope, Failure, Message, Task, definition::Urgency};
+use ferrule_core::{
+    Digest, Envelope, Failure, MAX_RECORDS, Message, Record, RunId, Task, cut, definition::Urgency,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{Outgoing, Payloads, Store};
+use crate::{Outgoing, Payloads, Queues, Store};
 
 /// Beyond this, the text goes to the payload bucket and the queue gets a pointer.
 const SPILL_BYTES: usize = 900 * 1024;
@@ -26,7 +28,9 @@ const LANELESS: &str = "journal";
 struct Pointer {
     envelope: Envelope,
     spilled: String,
-    digest: Digest,
+    /// Of what is there; absent when its place alone says what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
 }
 
 impl Store {
@@ -35,19 +39,61 @@ impl Store {
     pub async fn send(
         &self,
         function: &str,
-        messages: &[Message],
+        messages: Vec<Message>,
         delay: Duration,
     ) -> Result<(), Failure> {
-        let (mut urgent, mut rest) = (Vec::new(), Vec::new());
-        for message in messages {
-            let is_urgent = message.envelope.urgency == Urgency::High && function != LANELESS;
-            let lane = if is_urgent { &mut urgent } else { &mut rest };
-            lane.push(Outgoing { body: self.text_of(message).await?, delay });
-        }
+        let (urgent, rest): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| is_urgent(function, &message.envelope));
         if !urgent.is_empty() {
-            self.queues.send(&format!("{function}{URGENT}"), urgent).await?;
+            self.send_to(&format!("{function}{URGENT}"), urgent, delay).await?;
         }
-        if rest.is_empty() { Ok(()) } else { self.queues.send(function, rest).await }
+        if rest.is_empty() { Ok(()) } else { self.send_to(function, rest, delay).await }
+    }
+
+    async fn send_to(
+        &self,
+        queue: &str,
+        messages: Vec<Message>,
+        delay: Duration,
+    ) -> Result<(), Failure> {
+        if let Queues::Handover(queues) = &self.queues {
+            return queues.send(queue, messages, delay);
+        }
+        let mut outgoing = Vec::with_capacity(messages.len());
+        for message in messages {
+            let body = self.text_of(&message, message.encode()?).await?;
+            outgoing.push(Outgoing { body, delay });
+        }
+        self.queues.send(queue, outgoing).await
+    }
+
+    /// Sends records in as few messages as they fit into, of at most `most` records each; `of` makes
+    /// the message of each part. All are under one envelope. Where messages are handed over as they
+    /// are, nobody bills for their size: `most` alone cuts.
+    pub async fn send_records(
+        &self,
+        function: &str,
+        envelope: &Envelope,
+        (records, most): (Vec<Record>, usize),
+        mut of: impl FnMut(Vec<Record>) -> Task,
+    ) -> Result<(), Failure> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut of = |records| Message { envelope: envelope.clone(), task: of(records) };
+        let lane = if is_urgent(function, envelope) { URGENT } else { "" };
+        let queue = format!("{function}{lane}");
+        if let Queues::Handover(queues) = &self.queues {
+            let messages = chunks(records, most).into_iter().map(of).collect();
+            return queues.send(&queue, messages, Duration::ZERO);
+        }
+        let mut outgoing = Vec::new();
+        for cut in cut(records, most) {
+            let (message, text) = Message::encode_cut(cut, &mut of)?;
+            let body = self.text_of(&message, text).await?;
+            outgoing.push(Outgoing { body, delay: Duration::ZERO });
+        }
+        self.queues.send(&queue, outgoing).await
     }
 
     /// Sends one task at once, under `envelope` with a clean slate of failures.
@@ -58,7 +104,7 @@ impl Store {
         task: Task,
     ) -> Result<(), Failure> {
         let message = Message { envelope: fresh(envelope), task };
-        self.send(function, &[message], Duration::ZERO).await
+        self.send(function, vec![message], Duration::ZERO).await
     }
 
     /// Reads a message off a queue, fetching its text from the payload bucket if need be.
@@ -67,7 +113,7 @@ impl Store {
         let lost = |why: &str| Failure::coded("PAYLOAD", format!("{}: {why}", pointer.spilled));
         let bytes = self.payloads.get(&pointer.envelope.tenant, &pointer.spilled).await?;
         let bytes = bytes.ok_or_else(|| lost("the payload is not there"))?;
-        if Digest::of(&[&bytes]) != pointer.digest {
+        if pointer.digest.is_some_and(|digest| Digest::of(&[&bytes]) != digest) {
             return Err(lost("the payload was changed"));
         }
         let text = String::from_utf8(bytes).map_err(|_| lost("the payload is not text"))?;
@@ -91,17 +137,77 @@ impl Store {
         }
     }
 
-    async fn text_of(&self, message: &Message) -> Result<String, Failure> {
-        let text = message.encode()?;
+    /// Returns what is put on a queue: the text of a message, or what points to it.
+    async fn text_of(&self, message: &Message, text: String) -> Result<String, Failure> {
         if text.len() <= SPILL_BYTES {
             return Ok(text);
         }
         let digest = Digest::of(&[text.as_bytes()]);
         let spilled = format!("{PASSING}{}/{digest}", message.envelope.run);
         self.payloads.put(&message.envelope.tenant, &spilled, text.into_bytes()).await?;
-        let pointer = Pointer { envelope: message.envelope.clone(), spilled, digest };
-        serde_json::to_string(&pointer).map_err(|e| Failure::coded("ENVELOPE", e.to_string()))
+        pointer_to(message.envelope.clone(), spilled, Some(digest))
     }
+
+    /// Sends batches that were kept ([`Store::keep_batch`]), as they are, under `envelope`.
+    pub async fn send_kept(
+        &self,
+        function: &str,
+        envelope: &Envelope,
+        seqs: &[u64],
+    ) -> Result<(), Failure> {
+        let mut outgoing = Vec::with_capacity(seqs.len());
+        let mut sent = Vec::new();
+        for seq in seqs {
+            let key = kept_key(&envelope.run, *seq);
+            let body = match (&self.queues, &self.payloads) {
+                // What is handed over is a message, not a pointer to one.
+                (Queues::Handover(_), Payloads::Memory(payloads)) => {
+                    let Some(text) = payloads.get(&envelope.tenant, &key)? else { continue };
+                    sent.push(key);
+                    String::from_utf8_lossy(&text).into_owned()
+                }
+                _ => pointer_to(fresh(envelope), key, None)?,
+            };
+            outgoing.push(Outgoing { body, delay: Duration::ZERO });
+        }
+        let lane = if is_urgent(function, envelope) { URGENT } else { "" };
+        self.queues.send(&format!("{function}{lane}"), outgoing).await?;
+        if let Payloads::Memory(payloads) = &self.payloads {
+            for key in sent {
+                payloads.remove(&envelope.tenant, &key);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says where a batch is kept that must not be written yet.
+pub(crate) fn kept_key(run: &RunId, seq: u64) -> String {
+    format!("{PASSING}{run}/kept-{seq:08}")
+}
+
+fn pointer_to(
+    envelope: Envelope,
+    spilled: String,
+    digest: Option<Digest>,
+) -> Result<String, Failure> {
+    let pointer = Pointer { envelope, spilled, digest };
+    serde_json::to_string(&pointer).map_err(|e| Failure::coded("ENVELOPE", e.to_string()))
+}
+
+fn is_urgent(function: &str, envelope: &Envelope) -> bool {
+    envelope.urgency == Urgency::High && function != LANELESS
+}
+
+fn chunks(mut records: Vec<Record>, most: usize) -> Vec<Vec<Record>> {
+    let most = most.clamp(1, MAX_RECORDS);
+    let mut chunks = Vec::new();
+    while records.len() > most {
+        let rest = records.split_off(most);
+        chunks.push(std::mem::replace(&mut records, rest));
+    }
+    chunks.push(records);
+    chunks
 }
 
 fn pointer(text: &str) -> Option<Pointer> {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Batch, Digest, Envelope, Event, Failure, Message, Name, Record, RunId, Task, Tenant,
+    Batch, Digest, Envelope, Event, Failure, Hops, Message, Name, Record, RunId, Task, Tenant,
     definition::Urgency,
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub struct Posted {
     /// How urgent they are to those who listen, as far as that was known.
     #[serde(default)]
     pub urgency: Urgency,
+    /// Integrations that the record has come through which caused them.
+    #[serde(default)]
+    pub hops: Hops,
 }
 
 /// A row of the outbox.
@@ -42,7 +45,12 @@ struct Row {
 impl Posted {
     /// Posts one event.
     pub fn one(event: Event) -> Self {
-        Self { id: event.id.clone(), events: vec![event], urgency: Urgency::Medium }
+        Self {
+            id: event.id.clone(),
+            events: vec![event],
+            urgency: Urgency::Medium,
+            hops: Hops::default(),
+        }
     }
 }
 
@@ -67,9 +75,11 @@ impl Store {
 
     /// Sends events that need no row: the caller's own message comes again when this fails.
     pub async fn tell(&self, tenant: &Tenant, posted: &Posted) -> Result<(), Failure> {
-        let records = posted.events.iter();
-        let records =
-            records.map(|event| Record { value: event.record(), ..Record::default() }).collect();
+        let record = |event: &Event| {
+            let (value, hops) = (event.record(), posted.hops);
+            Record { value, hops, ..Record::default() }
+        };
+        let records = posted.events.iter().map(record).collect();
         let batch = Batch { origin: EVENTS.into(), records, ..Batch::default() };
         let integration = Name::new(EVENTS).map_err(|e| Failure::invalid(e.to_string()))?;
         let run = RunId::new(posted.id.as_str());
@@ -80,7 +90,7 @@ impl Store {
             ..Envelope::new(tenant.clone(), integration, Digest::of(&[]), run)
         };
         let message = Message { envelope, task: Task::Events(batch) };
-        self.send("dispatch", &[message], Duration::ZERO).await
+        self.send("dispatch", vec![message], Duration::ZERO).await
     }
 
     /// Sends what waits in the outbox; returns how many rows that were. One that cannot be sent

@@ -102,7 +102,7 @@ impl Store {
         warn!(tenant = %row.envelope.tenant, digest = row.flush.digest, "a digest is overdue");
         let task = Task::Flush(row.flush.clone());
         let message = Message { envelope: row.envelope.clone(), task };
-        self.send("dispatch", &[message], Duration::ZERO).await?;
+        self.send("dispatch", vec![message], Duration::ZERO).await?;
         row.due_at = now + ms(AGAIN * 2_u32.pow(row.asked.min(DOUBLED)));
         row.asked += 1;
         let Item { pk, sk, rev, expires, .. } = item;

@@ -19,7 +19,7 @@ use crate::{
 pub const PARKED_DAYS: u32 = 30;
 
 /// Milliseconds of a day.
-pub(crate) const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 86_400_000;
 
 /// Partition of the pointers that `schedule` reads, over all tenants; in order of days.
 pub(crate) const PARKED: &str = "#parked";

@@ -1,20 +1,20 @@
 //! The hub's own tables: upsert by key with version compare-and-set, content hash, tombstones,
 //! and a change feed.
 
-use ferrule_core::{Digest, Failure, Mark, Name, Tenant, Value, definition::Mode};
+use ferrule_core::{Digest, Failure, Hops, Mark, Name, Tenant, Value, definition::Mode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{Item, MAX_ITEM_BYTES, Query, Start, Store, Table, When, Written};
 
 /// Writes in flight at a time for one batch.
-const PARALLEL: usize = 16;
+pub(crate) const PARALLEL: usize = 16;
 
 /// What the keys and attributes of a row take beside its body.
-const MARGIN_BYTES: usize = 4096;
+pub(crate) const MARGIN_BYTES: usize = 4096;
 
 /// Times a row is decided anew because somebody else wrote it meanwhile.
-const TRIES: usize = 10;
+pub(crate) const TRIES: usize = 10;
 
 /// The feed leaves out the newest changes for this long: a slower writer may still be at it.
 const SETTLE_MS: i64 = 1_000;
@@ -40,6 +40,9 @@ pub struct HubRecord {
     /// Whether `by` created the row.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub created: bool,
+    /// Integrations that the record had come through when it was written so.
+    #[serde(default, skip_serializing_if = "Hops::is_none")]
+    pub hops: Hops,
     /// The record.
     pub value: Value,
 }
@@ -53,6 +56,8 @@ pub struct Change {
     pub version: Option<Value>,
     /// The record is gone.
     pub deleted: bool,
+    /// Integrations that the record has come through.
+    pub hops: Hops,
     /// The record.
     pub value: Value,
 }
@@ -83,11 +88,11 @@ pub enum Applied {
 /// Longest key of a record: a sort key of the table and, behind a time, of its index.
 pub const MAX_KEY_BYTES: usize = 1000;
 
-fn is_key(key: &str) -> bool {
+pub(crate) fn is_key(key: &str) -> bool {
     (1..=MAX_KEY_BYTES).contains(&key.len())
 }
 
-fn partition(tenant: &Tenant, table: &Name) -> String {
+pub(crate) fn partition(tenant: &Tenant, table: &Name) -> String {
     format!("{tenant}#{table}")
 }
 
@@ -244,7 +249,7 @@ impl Store {
 }
 
 /// Returns the position of the newest change of each key, in order of first appearance.
-fn winners(changes: &[Change]) -> Vec<usize> {
+pub(crate) fn winners(changes: &[Change]) -> Vec<usize> {
     let mut best: indexmap::IndexMap<&str, usize> = indexmap::IndexMap::new();
     for (at, change) in changes.iter().enumerate() {
         let winner = best.entry(&change.key).or_insert(at);
@@ -260,7 +265,7 @@ fn winners(changes: &[Change]) -> Vec<usize> {
 }
 
 /// Decides what a change does to a row, and what the row becomes.
-fn decide(
+pub(crate) fn decide(
     mode: Mode,
     batch: &str,
     change: &Change,
@@ -310,6 +315,7 @@ fn decide(
         deleted: deletes,
         by: batch.to_owned(),
         created: applied == Applied::Created,
+        hops: change.hops,
         value,
     };
     (applied, Some(row))

@@ -1,29 +1,21 @@
-//! Runs: how one starts, how its batches are accounted for, how it ends.
+//! Runs: how one starts, and how its batches are accounted for.
 //!
-//! One run of an integration at a time (`lease`). The cursor moves in the same transaction that
-//! closes the run and gives the lease back. Runs that events bring have no lease; what keeps one
-//! from ending by itself is in `sweep`.
+//! One run of an integration at a time (`lease`). How a run ends is in `close`; what keeps one from
+//! ending by itself, in `sweep`.
 
 use ferrule_core::{
-    Checkpoint, CursorState, Digest, Envelope, Failure, Name, Note, Page, Run, RunId, RunState,
-    Task, Tenant,
-    definition::{Integration, Source},
+    Checkpoint, CursorState, Digest, Envelope, Failure, Name, Note, Page, Purpose, Run, RunId,
+    RunState, Task, Tenant, definition::Integration,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Item, Query, Start, Store, Stored, Table, When, Write,
-    account::{judge, noted},
-    failed,
-    lease::{Lease, lease_key},
+    Item, Pause, Query, Start, Store, Stored, Table, When, account::noted, budget, guard,
     sweep::is_given_up,
 };
 
 /// Run bookkeeping is kept this long.
 const KEEP_SECS: i64 = 14 * 86_400;
-
-/// An integration that events start is noted as successful this often.
-const SUCCESS_MS: i64 = 60_000;
 
 /// Times a compare-and-swap is tried before the work is given back.
 const TRIES: usize = 20;
@@ -40,6 +32,12 @@ pub enum NotStarted {
     /// The integration has no source to read; its trigger brings the records.
     #[error("integration {0} has no source: its trigger starts it")]
     NoSource(Name),
+    /// There is nothing to compare with: the integration tells people.
+    #[error("integration {0} tells people: there is no table to compare with")]
+    NoTarget(Name),
+    /// The integration has cost its budget of the day.
+    #[error("{0}")]
+    Spent(Pause),
     /// Something else.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -56,7 +54,7 @@ pub struct Standing {
     pub success_ms: i64,
 }
 
-fn standing_key(integration: &Name) -> String {
+pub(crate) fn standing_key(integration: &Name) -> String {
     format!("cursor#{integration}")
 }
 
@@ -84,6 +82,9 @@ impl Store {
         full: bool,
     ) -> Result<Run, NotStarted> {
         let (stored, connector) = self.startable(tenant, name).await?;
+        if let Some(pause) = self.pause(tenant, &stored.definition).await? {
+            return Err(NotStarted::Spent(pause));
+        }
         let begun = Begun { id: self.new_run_id(), trigger, full };
         let run = self.open_run(tenant, &stored, begun).await?;
         if let Err(failure) = self.ask_first(tenant, &connector, &run).await {
@@ -94,9 +95,13 @@ impl Store {
     }
 
     /// Fails a run that nobody will work on: its lease is given back now, not when it runs out.
-    async fn give_up(&self, tenant: &Tenant, run: &Run, failure: &Failure) -> Result<(), Failure> {
-        let (code, message) = (failure.code().to_owned(), failure.to_string());
-        self.note(tenant, &run.run, &[Note::Failed { code, message }]).await.map(drop)
+    pub(crate) async fn give_up(
+        &self,
+        tenant: &Tenant,
+        run: &Run,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        self.note(tenant, &run.run, &[Note::failed(failure)]).await.map(drop)
     }
 
     /// Starts the run of a tick of the integration's schedule: one run, however often it is asked
@@ -116,6 +121,9 @@ impl Store {
         let run = if let Some(there) = there {
             there
         } else {
+            if let Some(pause) = self.pause(tenant, &stored.definition).await? {
+                return Err(self.skip(tenant, &stored, id, pause).await?);
+            }
             let begun = Begun { id, trigger: "schedule", full: false };
             self.open_run(tenant, &stored, begun).await?
         };
@@ -132,7 +140,7 @@ impl Store {
     }
 
     /// Returns an integration that has a source, and the connector that reads it.
-    async fn startable(
+    pub(crate) async fn startable(
         &self,
         tenant: &Tenant,
         name: &Name,
@@ -142,12 +150,12 @@ impl Store {
         let Some(source) = &stored.definition.source else {
             return Err(NotStarted::NoSource(name.clone()));
         };
-        let connector = self.connector_of(tenant, source).await?;
+        let connector = self.connector_of(tenant, &source.connection).await?;
         Ok((stored, connector))
     }
 
-    async fn connector_of(&self, tenant: &Tenant, source: &Source) -> Result<Name, Failure> {
-        let name = &source.connection;
+    /// Returns which connector serves a connection.
+    pub(crate) async fn connector_of(&self, tenant: &Tenant, name: &Name) -> Result<Name, Failure> {
         let connection = self.connection(tenant, name).await?.ok_or_else(|| {
             Failure::coded("CONNECTION", format!("there is no connection {name}"))
         })?;
@@ -169,9 +177,12 @@ impl Store {
         let name = &stored.definition.metadata.name;
         let token = self.take_lease(tenant, name, &id).await?;
         let standing = self.standing(tenant, name).await?;
+        let is_guarded = stored.definition.guard.is_some();
         let run = Run {
             full,
+            purpose: if is_guarded { Purpose::Guard } else { Purpose::Deliver },
             token,
+            budget_usd: budget::usd_per_day(&stored.definition),
             cursor_before: standing.cursor.and_then(|c| c.high).map(|high| high.to_string()),
             ..Run::new(id, name.clone(), stored.hash.clone(), trigger, self.clock.now_ms())
         };
@@ -250,6 +261,9 @@ impl Store {
         run: &RunId,
         notes: &[Note],
     ) -> Result<Option<Run>, Failure> {
+        if let [Note::Weighed { holds, twice }] = notes {
+            return self.weigh(tenant, run, (*holds, *twice)).await;
+        }
         for _ in 0..TRIES {
             let row = self.tables.get(Table::SyncLog, tenant.as_str(), run.as_str()).await?;
             let Some(row) = row else {
@@ -258,12 +272,13 @@ impl Store {
             let before: Run = row.read()?;
             let mut after = noted(&before, notes);
             if after == before {
+                // Whoever noted the last batch may have died before the next line.
+                self.have_weighed(tenant, &after).await?;
                 return Ok(None);
             }
             let was_open =
                 !before.state.is_over() || (is_given_up(&before) && !is_given_up(&after));
-            let closes =
-                was_open && (after.state == RunState::Failed || after.progress.is_complete());
+            let closes = was_open && (after.state == RunState::Failed || guard::is_over(&after));
             let done = if closes {
                 self.close(tenant, &mut after, row.rev).await?
             } else {
@@ -272,6 +287,8 @@ impl Store {
             };
             if done {
                 self.renew(tenant, &after).await?;
+                self.have_weighed(tenant, &after).await?;
+                self.charge(tenant, &before, &after).await;
                 if closes {
                     self.tell_of_failure(tenant, &after).await;
                 }
@@ -279,62 +296,6 @@ impl Store {
             }
         }
         Err(Failure::unavailable("sync log", format!("run {run} is written by many at once")))
-    }
-
-    async fn close(&self, tenant: &Tenant, run: &mut Run, rev: u64) -> Result<bool, Failure> {
-        let pk = tenant.as_str();
-        let now = self.clock.now_ms();
-        run.ended_at = Some(now);
-        if run.token == 0 {
-            return self.close_event_run(tenant, run, rev).await;
-        }
-        let lease_row = self.tables.get(Table::State, pk, &lease_key(&run.integration)).await?;
-        let lease: Option<Lease> = lease_row.as_ref().map(Item::read).transpose()?;
-        let holds = lease.as_ref().is_some_and(|lease| lease.run.as_ref() == Some(&run.run));
-        judge(run);
-        let mut writes = Vec::new();
-        if let (true, Some(lease_row), Some(lease)) = (holds, lease_row, lease) {
-            let free = Lease { run: None, until_ms: now, ..lease };
-            let free = Item::new(pk, lease_key(&run.integration), &free)?;
-            writes.push(Write::Put(Table::State, free, When::Rev(lease_row.rev)));
-            if run.state != RunState::Failed {
-                let (checkpoint, _) = self.checkpoint(tenant, &run.run).await?;
-                let high = checkpoint.cursor.as_ref().and_then(|cursor| cursor.high.clone());
-                run.cursor_after = high.map(|high| high.to_string());
-                let standing = Standing { cursor: checkpoint.cursor, success_ms: now };
-                let standing = Item::new(pk, standing_key(&run.integration), &standing)?;
-                writes.push(Write::Put(Table::State, standing, When::Always));
-            }
-        } else if run.state != RunState::Failed {
-            run.state = RunState::Failed;
-            run.reason = Some("the run lost its lease: its cursor is not committed".into());
-        }
-        writes.push(Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev)));
-        writes.extend(failed::write(tenant, run)?);
-        self.tables.transact(writes).await
-    }
-
-    /// Closes a run that an event brought: it has no lease and no cursor, and there may be many.
-    async fn close_event_run(
-        &self,
-        tenant: &Tenant,
-        run: &mut Run,
-        rev: u64,
-    ) -> Result<bool, Failure> {
-        judge(run);
-        let now = self.clock.now_ms();
-        let standing = self.standing(tenant, &run.integration).await?;
-        let is_news = now - standing.success_ms >= SUCCESS_MS
-            && standing.cursor.is_none()
-            && run.trigger != REPLAY;
-        if run.state != RunState::Failed && is_news {
-            let standing = Standing { cursor: None, success_ms: now };
-            let row = Item::new(tenant.as_str(), standing_key(&run.integration), &standing)?;
-            self.tables.put(Table::State, row, When::Always).await?;
-        }
-        let mut writes = vec![Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev))];
-        writes.extend(failed::write(tenant, run)?);
-        self.tables.transact(writes).await
     }
 }
 
@@ -355,6 +316,7 @@ pub fn envelope_of(tenant: &Tenant, run: &Run) -> Envelope {
         token: run.token,
         urgency: run.urgency,
         alert: run.alert,
+        purpose: run.purpose,
         ..Envelope::new(tenant.clone(), integration, definition, run.run.clone())
     }
 }

@@ -9,13 +9,17 @@
 //! So every run is looked at once more a day after it began, by a walk over the sync log that goes on
 //! where it stopped; the first one begins a month back. The run of a replay, which may be slow on
 //! purpose, has a month. One that holds a lease is left alone while it has it, and looked at again; any
-//! other that is still open is given up as `STALLED`. Giving up is no last word for a run without
-//! lease: when its messages were only slow (a target that is down for days), their notes make it what
-//! it is, and when parked work is replayed its claim counts as not sent, so that all of it is done.
+//! other that is still open is given up as `STALLED`. Runs of an integration that has spent its budget
+//! today or yesterday are left alone, too: their messages wait for the next one. Of those only the first is
+//! remembered, since there may be thousands, and looked at until it waits no longer.
+//!
+//! Giving up is no last word for a run without lease: when its messages were only slow (a target that is
+//! down for days), their notes make it what it is, and when parked work is replayed its claim counts
+//! as not sent, so that all of it is done.
 
 use std::time::Duration;
 
-use ferrule_core::{Failure, Note, Run, RunId, RunState, Tenant};
+use ferrule_core::{Failure, Name, Note, Run, RunId, RunState, Tenant};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
@@ -34,8 +38,11 @@ const FIRST: Duration = Duration::from_hours(30 * 24);
 /// A call begins no further stretch after this many milliseconds.
 const AT_ONCE_MS: i64 = 10_000;
 
-/// Runs at most that are looked at again; DynamoDB's limit on a row is far away.
+/// Runs and integrations at most that are looked at again; DynamoDB's limit on a row is far away.
 const GOING_ON: usize = 2_000;
+
+/// Runs of an integration that waits which are read at a time: the first is likely to wait still.
+const AGAIN: usize = 100;
 
 /// Partition and sort key of the row that says how far the walk has come.
 const ROW: (&str, &str) = ("#schedule", "swept");
@@ -51,6 +58,9 @@ struct Swept {
     /// Older ones that held their lease then.
     #[serde(default)]
     going_on: Vec<(Tenant, RunId)>,
+    /// Integrations whose work waits for a budget, each with its first open run.
+    #[serde(default)]
+    waiting: Vec<(Tenant, Name, RunId)>,
 }
 
 /// Makes the note that gives a run up.
@@ -99,6 +109,9 @@ impl Store {
                 Err(failure) => return Err(failure),
             }
         }
+        for waiting in &swept.waiting {
+            self.look_again(&mut walk, waiting, from_ms).await?;
+        }
         for tenant in self.tenants().await? {
             self.walk(&mut walk, &tenant, from_ms).await?;
         }
@@ -112,20 +125,51 @@ impl Store {
 
     /// Looks at every run of a tenant that began in the time that this walk is about.
     async fn walk(&self, walk: &mut Walk, tenant: &Tenant, from_ms: i64) -> Result<(), Failure> {
-        // The id of a run begins with its time.
-        let id = |ms: i64| format!("{:012x}", ms.max(0));
-        let mut query = Query {
+        let query = Query {
             pk: tenant.as_str().into(),
-            from: Some(id(from_ms)),
-            to: Some(id(walk.next.until_ms)),
+            from: Some(id_at(from_ms)),
+            to: Some(id_at(walk.next.until_ms)),
             ..Query::default()
         };
+        self.look_through(walk, tenant, query, |_| false).await
+    }
+
+    /// Looks at the runs of an integration that waited for a budget, up to where the walk has come, until
+    /// one of them waits still.
+    async fn look_again(
+        &self,
+        walk: &mut Walk,
+        (tenant, name, first): &(Tenant, Name, RunId),
+        to_ms: i64,
+    ) -> Result<(), Failure> {
+        let query = Query {
+            pk: tenant.as_str().into(),
+            by_alt: true,
+            from: Some(format!("{name}#{first}")),
+            to: Some(format!("{name}#{}", id_at(to_ms))),
+            limit: AGAIN,
+            ..Query::default()
+        };
+        self.look_through(walk, tenant, query, |next| next.waits(tenant, name)).await
+    }
+
+    /// Looks at runs until there is no other, or `is_enough` is known of them.
+    async fn look_through(
+        &self,
+        walk: &mut Walk,
+        tenant: &Tenant,
+        mut query: Query,
+        is_enough: impl Fn(&Swept) -> bool,
+    ) -> Result<(), Failure> {
         loop {
             let rows = self.tables.query(Table::SyncLog, query.clone()).await?;
             for item in &rows.items {
                 match item.read::<Run>() {
                     Ok(run) => self.look_at(walk, tenant, run).await?,
                     Err(failure) => pass_over(tenant, &failure),
+                }
+                if is_enough(&walk.next) {
+                    return Ok(());
                 }
             }
             match rows.next {
@@ -139,11 +183,15 @@ impl Store {
         if run.state.is_over() {
             return Ok(());
         }
-        let id = run.run.clone();
+        let (name, id) = (run.integration.clone(), run.run.clone());
+        if run.budget_usd.is_some() && run.token == 0 && walk.next.waits(tenant, &name) {
+            return Ok(());
+        }
         match self.give_up_if_left(tenant, run).await {
             Ok(Some(Left::GivenUp(run))) => walk.given_up.push(*run),
-            Ok(Some(Left::GoesOn)) if walk.next.going_on.len() < GOING_ON => {
-                walk.next.going_on.push((tenant.clone(), id));
+            Ok(Some(Left::GoesOn)) => walk.next.goes_on(tenant, id),
+            Ok(Some(Left::Waits)) if walk.next.waiting.len() < GOING_ON => {
+                walk.next.waiting.push((tenant.clone(), name, id));
             }
             Ok(_) => {}
             Err(failure @ (Failure::Invalid { .. } | Failure::Rejected { .. })) => {
@@ -159,6 +207,9 @@ impl Store {
         let is_young = run.started_at > self.clock.now_ms() - self.scaled_ms(FIRST);
         if is_replay && is_young || run.token > 0 && self.holds_lease(tenant, &run).await? {
             return Ok(Some(Left::GoesOn));
+        }
+        if run.token == 0 && self.is_held_back(tenant, &run).await? {
+            return Ok(Some(Left::Waits));
         }
         let note = stalled("nobody works on it any more");
         let given_up = self.note(tenant, &run.run, &[note]).await?;
@@ -179,8 +230,30 @@ fn pass_over(tenant: &Tenant, failure: &Failure) {
 enum Left {
     /// It holds its lease.
     GoesOn,
+    /// Its work waits for a budget.
+    Waits,
     /// It is over now.
     GivenUp(Box<Run>),
+}
+
+impl Swept {
+    /// Remembers a run, once.
+    fn goes_on(&mut self, tenant: &Tenant, run: RunId) {
+        let run = (tenant.clone(), run);
+        if self.going_on.len() < GOING_ON && !self.going_on.contains(&run) {
+            self.going_on.push(run);
+        }
+    }
+
+    /// Tells whether work of an integration is known to wait.
+    fn waits(&self, tenant: &Tenant, name: &Name) -> bool {
+        self.waiting.iter().any(|(whose, waiting, _)| whose == tenant && waiting == name)
+    }
+}
+
+/// Returns where the ids of runs begin that began then: an id begins with its time.
+fn id_at(ms: i64) -> String {
+    format!("{:012x}", ms.max(0))
 }
 
 /// A walk over the sync log.

@@ -6,8 +6,9 @@ use ferrule_core::{Failure, Tenant};
 
 use super::{
     Session,
+    engine::{Engine, Request},
     failure::Call,
-    s3::{Request, S3},
+    s3::s3,
 };
 use crate::{messages::PASSING, payload::PARKED_PREFIX};
 
@@ -15,7 +16,7 @@ use crate::{messages::PASSING, payload::PARKED_PREFIX};
 #[derive(Debug, Clone)]
 pub struct Bucket {
     session: Session,
-    s3: Arc<OnceLock<S3>>,
+    s3: Arc<OnceLock<Engine>>,
     name: Arc<str>,
 }
 
@@ -27,7 +28,8 @@ impl Bucket {
 
     /// Stores `body`; the same key is overwritten.
     pub async fn put(&self, tenant: &Tenant, key: &str, body: Vec<u8>) -> Result<(), Failure> {
-        let request = Request { method: "PUT", path: self.path(tenant, key), body };
+        let path = self.path(tenant, key);
+        let request = Request { method: "PUT", path, headers: Vec::new(), body };
         let call = self.call("PutObject");
         match self.s3().send(request).await {
             Ok(Some(_)) => Ok(()),
@@ -38,13 +40,14 @@ impl Bucket {
 
     /// Reads what was stored; `None` when it is not there.
     pub async fn get(&self, tenant: &Tenant, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let request = Request { method: "GET", path: self.path(tenant, key), body: Vec::new() };
+        let path = self.path(tenant, key);
+        let request = Request { method: "GET", path, headers: Vec::new(), body: Vec::new() };
         let answer = self.s3().send(request).await;
         answer.map_err(|error| self.call("GetObject").failure(&error))
     }
 
-    fn s3(&self) -> &S3 {
-        self.s3.get_or_init(|| S3::new(self.session.config()))
+    fn s3(&self) -> &Engine {
+        self.s3.get_or_init(|| s3(self.session.config()))
     }
 
     fn call(&self, action: &'static str) -> Call<'_> {

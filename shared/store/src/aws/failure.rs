@@ -55,7 +55,7 @@ impl Call<'_> {
     pub(super) fn unavailable(self, reason: &str) -> Failure {
         let reason: String = reason.chars().take(MAX_REASON).collect();
         let reason = format!("{} on {}: {reason}", self.action, self.place);
-        Failure::unavailable(self.service, reason)
+        Failure::own(self.service, reason)
     }
 }
 

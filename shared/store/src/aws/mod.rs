@@ -4,7 +4,9 @@
 mod bucket;
 mod cache;
 mod dynamo;
+mod engine;
 mod failure;
+mod json;
 mod retry;
 mod s3;
 mod secrets;
@@ -17,8 +19,8 @@ mod transport;
 pub use bucket::Bucket;
 pub use dynamo::Dynamo;
 pub use secrets::SecretsManager;
-pub use session::Access;
 use session::Session;
+pub use session::{Access, Keys};
 pub use sqs::Sqs;
 pub use transport::{Connections, Names, SdkBody, connections, http_client};
 
@@ -31,8 +33,8 @@ impl Store {
         Self::in_session(Session::new(places.endpoint.clone(), None), places, time_scale)
     }
 
-    /// Makes a store in AWS for somebody else than the environment says: the operator's command
-    /// speaks to the local AWS so.
+    /// Makes a store in AWS for somebody else, or elsewhere, than the environment says: so the operator's
+    /// command speaks to the local AWS, and to an account in the region of its stack.
     pub fn aws_as(places: &Places, time_scale: u32, access: Access) -> Self {
         Self::in_session(Session::new(places.endpoint.clone(), Some(access)), places, time_scale)
     }
@@ -49,6 +51,7 @@ impl Store {
             clock,
             time_scale,
             parked_days: crate::PARKED_DAYS,
+            successes: crate::Successes::default(),
         }
     }
 }

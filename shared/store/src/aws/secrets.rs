@@ -2,25 +2,59 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aws_sdk_secretsmanager::{
-    Client,
-    operation::{get_secret_value::GetSecretValueError, put_secret_value::PutSecretValueError},
-};
 use ferrule_core::{Failure, Name, Tenant};
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::{
     Session,
     cache::{Cache, Cached},
+    engine::Refused,
     failure::Call,
+    json::{Json, Protocol, read},
 };
 use crate::{Clock, Secret};
+
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html>
+const PROTOCOL: Protocol =
+    Protocol { service: "secretsmanager", target: "secretsmanager", version: "1.1" };
+
+/// What is asked of Secrets Manager. It may hold a secret: it cannot be printed.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Asked<'a> {
+    /// Which secret is read or written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_id: Option<&'a str>,
+    /// Which secret is created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_string: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_stages: Option<[&'a str; 1]>,
+    /// The same through all attempts, so that a lost answer makes no second version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_request_token: Option<String>,
+}
+
+/// What it answers. It may hold a secret: it cannot be printed.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    #[serde(default)]
+    version_id: Option<String>,
+    #[serde(default)]
+    secret_string: Option<String>,
+}
 
 /// The secrets of one stage.
 #[derive(Debug, Clone)]
 pub struct SecretsManager {
     session: Session,
-    client: Arc<OnceLock<Client>>,
+    client: Arc<OnceLock<Json>>,
     stage: Arc<str>,
     clock: Clock,
     cache: Cache,
@@ -78,7 +112,7 @@ impl SecretsManager {
             return Ok(known.secret.clone());
         }
         if cached.as_ref().is_some_and(|known| known.is_paused(now)) {
-            return Err(Failure::unavailable("secretsmanager", "it did not answer a moment ago"));
+            return Err(Failure::own("secretsmanager", "it did not answer a moment ago"));
         }
         match self.fetch(&name, None).await {
             Ok(secret) => {
@@ -157,7 +191,7 @@ impl SecretsManager {
         // A secret is created with a version that has no label of ours, so it gets no value yet.
         // Somebody else may be doing the same: whoever is second finds it there.
         let created = self.create(&name, None).await;
-        let missing = || Failure::unavailable("secretsmanager", format!("{name} is not there yet"));
+        let missing = || Failure::own("secretsmanager", format!("{name} is not there yet"));
         match self.put(&name, body, Some(label)).await? {
             Some(version) => Ok(version),
             None => Err(created.err().unwrap_or_else(missing)),
@@ -177,24 +211,15 @@ impl SecretsManager {
 
     async fn fetch(&self, name: &str, version: Option<&str>) -> Result<Option<Secret>, Failure> {
         let call = Call { service: "secretsmanager", action: "GetSecretValue", place: name };
-        let get = self.client().get_secret_value().secret_id(name);
-        let answer = match get.set_version_id(version.map(str::to_owned)).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                return match error.as_service_error() {
-                    Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
-                    _ => Err(call.failure(&error)),
-                };
-            }
-        };
+        let asked = Asked { secret_id: Some(name), version_id: version, ..Asked::default() };
+        let Some(answer) = self.ask(call, &asked).await? else { return Ok(None) };
         let Some(body) = answer.secret_string else {
             return Err(Failure::invalid(format!("the secret {name} holds bytes instead of text")));
         };
         Ok(Some(Secret::new(answer.version_id.unwrap_or_default(), body)))
     }
 
-    /// Writes a new version and returns its id; `None` when there is no such secret. The SDK keeps
-    /// one `ClientRequestToken` over its retries, so that a lost answer makes no second version.
+    /// Writes a new version and returns its id; `None` when there is no such secret.
     async fn put(
         &self,
         name: &str,
@@ -202,31 +227,47 @@ impl SecretsManager {
         label: Option<&str>,
     ) -> Result<Option<String>, Failure> {
         let call = Call { service: "secretsmanager", action: "PutSecretValue", place: name };
-        let put = self.client().put_secret_value().secret_id(name).secret_string(body);
-        // With a label of ours it does not become AWSCURRENT: nobody reads these by that.
-        let stages = label.map(|label| vec![label.to_owned()]);
-        match put.set_version_stages(stages).send().await {
-            Ok(answer) => Ok(answer.version_id),
-            Err(error) => match error.as_service_error() {
-                Some(PutSecretValueError::ResourceNotFoundException(_)) => Ok(None),
-                _ => Err(call.failure(&error)),
-            },
-        }
+        let asked = Asked {
+            secret_id: Some(name),
+            secret_string: Some(body),
+            // With a label of ours it does not become AWSCURRENT: nobody reads these by that.
+            version_stages: label.map(|label| [label]),
+            client_request_token: Some(token()),
+            ..Asked::default()
+        };
+        Ok(self.ask(call, &asked).await?.map(|answer| answer.version_id.unwrap_or_default()))
     }
 
     async fn create(&self, name: &str, body: Option<&str>) -> Result<String, Failure> {
         let call = Call { service: "secretsmanager", action: "CreateSecret", place: name };
-        let create = self.client().create_secret().name(name);
-        let create = create.set_secret_string(body.map(str::to_owned));
-        let answer = create.send().await.map_err(|error| call.failure(&error))?;
-        Ok(answer.version_id.unwrap_or_default())
+        let asked = Asked {
+            name: Some(name),
+            secret_string: body,
+            client_request_token: Some(token()),
+            ..Asked::default()
+        };
+        let answer = self.ask(call, &asked).await?;
+        Ok(answer.and_then(|answer| answer.version_id).unwrap_or_default())
     }
 
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| Client::new(self.session.config()))
+    /// Makes a call; `None` says that there is no such secret.
+    async fn ask(&self, call: Call<'_>, asked: &Asked<'_>) -> Result<Option<Answer>, Failure> {
+        let client = self.client.get_or_init(|| Json::new(self.session.config(), PROTOCOL));
+        match client.ask(call.action, asked).await {
+            Ok(answer) => read(call, &answer).map(Some),
+            Err(Refused::ServiceError(error)) if error.err().is("ResourceNotFoundException") => {
+                Ok(None)
+            }
+            Err(error) => Err(call.failure(&error)),
+        }
     }
 
     fn name(&self, owner: &Name, tenant: &Tenant, path: &str) -> String {
         format!("ferrule/{}/{owner}/{tenant}/{path}", self.stage)
     }
+}
+
+/// A name for one write.
+fn token() -> String {
+    uuid::Uuid::new_v4().to_string()
 }

@@ -22,20 +22,27 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a call may take with all its attempts.
 const CALL: Duration = Duration::from_secs(20);
 
-/// Who speaks to AWS, and where, when the environment does not say so.
-#[derive(Clone)]
+/// Who speaks to AWS, and where, whatever the environment says.
+#[derive(Debug, Clone)]
 pub struct Access {
     /// The region.
     pub region: String,
-    /// Id of the access key.
-    pub key_id: String,
-    /// The access key. It has no `Debug` that shows it.
-    pub secret_key: String,
+    /// The access key; `None` is the one in the environment.
+    pub keys: Option<Keys>,
 }
 
-impl std::fmt::Debug for Access {
+/// An access key. It has no `Debug` that shows it.
+#[derive(Clone)]
+pub struct Keys {
+    /// Its id.
+    pub id: String,
+    /// The key itself.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Access({}, {})", self.region, self.key_id)
+        write!(f, "Keys({})", self.id)
     }
 }
 
@@ -76,10 +83,10 @@ impl Session {
     }
 
     fn credentials(&self) -> SharedCredentialsProvider {
-        let Some(Access { key_id, secret_key, .. }) = &self.access else {
+        let Some(Access { keys: Some(Keys { id, secret }), .. }) = &self.access else {
             return SharedCredentialsProvider::new(Environment);
         };
-        let credentials = Credentials::new(key_id, secret_key, None, None, "operator");
+        let credentials = Credentials::new(id, secret, None, None, "operator");
         SharedCredentialsProvider::new(credentials)
     }
 }
@@ -129,10 +136,15 @@ mod tests {
 
     #[test]
     fn shows_no_key_of_an_operator() {
-        let access =
-            Access { region: "r".into(), key_id: "id".into(), secret_key: "s3cret".into() };
-        let session = Session::new(None, Some(access));
+        let keys = Keys { id: "id".into(), secret: "s3cret".into() };
+        let session = Session::new(None, Some(Access { region: "r".into(), keys: Some(keys) }));
         assert_eq!(session.config().region(), Some(&Region::from_static("r")));
         assert!(!format!("{session:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn an_operator_says_where_though_the_environment_does_not() {
+        let session = Session::new(None, Some(Access { region: "r".into(), keys: None }));
+        assert_eq!(session.config().region(), Some(&Region::from_static("r")));
     }
 }

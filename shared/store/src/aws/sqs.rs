@@ -5,12 +5,13 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry};
 use ferrule_core::Failure;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Session,
     failure::Call,
+    json::{Json, Protocol, read},
     retry::{Attempt, until_done},
 };
 use crate::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, rules};
@@ -18,11 +19,58 @@ use crate::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, rules};
 /// Most entries of one call.
 const MAX_ENTRIES: usize = 10;
 
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+const PROTOCOL: Protocol = Protocol { service: "sqs", target: "AmazonSQS", version: "1.0" };
+
+/// Asks for messages to be sent.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Batch<'a> {
+    queue_url: &'a str,
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry<'a> {
+    id: String,
+    message_body: &'a str,
+    delay_seconds: i32,
+}
+
+/// What became of them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Sent {
+    /// What was taken.
+    #[serde(default)]
+    successful: Vec<Taken>,
+    #[serde(default)]
+    failed: Vec<NotTaken>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Taken {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NotTaken {
+    #[serde(default)]
+    sender_fault: bool,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
 /// Sends to the queues of functions.
 #[derive(Debug, Clone)]
 pub struct Sqs {
     session: Session,
-    client: Arc<OnceLock<Client>>,
+    client: Arc<OnceLock<Json>>,
     queue_prefix: Arc<str>,
 }
 
@@ -50,34 +98,29 @@ impl Sqs {
         url: &str,
         mut messages: Vec<Outgoing>,
     ) -> Result<Attempt<(), Outgoing>, Failure> {
-        let entries = messages.iter().enumerate().map(|(at, message)| entry(at, message));
-        let entries = entries.collect::<Result<_, _>>()?;
-        let batch = self.client().send_message_batch().queue_url(url);
-        let answer = batch.set_entries(Some(entries)).send().await;
-        let answer = answer.map_err(|error| call.failure(&error))?;
+        let entries = messages.iter().enumerate().map(|(at, message)| Entry {
+            id: at.to_string(),
+            message_body: &message.body,
+            delay_seconds: delay_secs(message.delay),
+        });
+        let batch = Batch { queue_url: url, entries: entries.collect() };
+        let answer = self.client().ask("SendMessageBatch", &batch).await;
+        let answer: Sent = read(call, &answer.map_err(|error| call.failure(&error))?)?;
         if let Some(refused) = answer.failed.iter().find(|entry| entry.sender_fault) {
-            let reason = format!("{}: {}", refused.code, refused.message().unwrap_or_default());
+            let reason = format!("{}: {}", refused.code, refused.message);
             return Err(Failure::rejected("sqs", reason));
         }
-        let failed: Vec<usize> =
-            answer.failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
+        // What is not said to be taken is not: an entry of which nothing is said is sent again.
+        let taken: Vec<usize> =
+            answer.successful.iter().filter_map(|entry| entry.id.parse().ok()).collect();
         let mut at = 0..;
-        messages.retain(|_| at.next().is_some_and(|at| failed.contains(&at)));
+        messages.retain(|_| at.next().is_some_and(|at| !taken.contains(&at)));
         Ok(Attempt { done: Vec::new(), left: messages })
     }
 
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| Client::new(self.session.config()))
+    fn client(&self) -> &Json {
+        self.client.get_or_init(|| Json::new(self.session.config(), PROTOCOL))
     }
-}
-
-fn entry(at: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, Failure> {
-    SendMessageBatchRequestEntry::builder()
-        .id(at.to_string())
-        .message_body(&message.body)
-        .delay_seconds(delay_secs(message.delay))
-        .build()
-        .map_err(|error| Failure::invalid(error.to_string()))
 }
 
 /// Rounds up: a message must not come before its time.

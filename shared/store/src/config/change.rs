@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ferrule_core::{Event, Failure, Tenant, Value, definition::Problem};
+use ferrule_core::{Event, Failure, Hops, Tenant, Value, definition::Problem};
 use tracing::warn;
 
 use super::{
@@ -96,14 +96,14 @@ type Made = Result<(Vec<ConfigDone>, Option<Posted>), Refused>;
 
 impl Store {
     /// Changes up to [`MOST_CHANGES`] values, all or none of them, and posts the events in the same
-    /// transaction. What is returned beside the values should be sent with [`Store::send_posted`];
+    /// transaction, which have come as far as what asks for the change. What is returned beside the values should be sent with [`Store::send_posted`];
     /// `schedule` does so otherwise. Without listeners nobody is told.
     pub async fn change_config(
         &self,
         tenant: &Tenant,
         by: &str,
         changes: &[ConfigChange],
-        listeners: Option<&Listeners>,
+        listeners: Option<(&Listeners, Hops)>,
     ) -> Result<Made, Failure> {
         if let Some(index) = repeated(changes) {
             let why = ConfigRefusal::invalid("key", "this value is changed twice");
@@ -179,8 +179,12 @@ impl Plan {
 
 /// Makes the events, as urgent as those who listen want them. A definition that cannot be read is
 /// no reason to refuse a change: then nobody has said that it is urgent.
-async fn posted_to(listeners: &Listeners, tenant: &Tenant, plan: &Plan) -> Option<Posted> {
-    let mut posted = posted(tenant, &plan.told)?;
+async fn posted_to(
+    (listeners, hops): (&Listeners, Hops),
+    tenant: &Tenant,
+    plan: &Plan,
+) -> Option<Posted> {
+    let mut posted = Posted { hops, ..posted(tenant, &plan.told)? };
     let records: Vec<Value> = posted.events.iter().map(Event::record).collect();
     match listeners.urgency(tenant, &records).await {
         Ok(urgency) => posted.urgency = urgency,

@@ -1,7 +1,7 @@
 //! Changes as events.
 
 use ferrule_core::{
-    Digest, Event, Object, Tenant, Value, definition::Urgency, event::CONFIG_CHANGED,
+    Digest, Event, Hops, Object, Tenant, Value, definition::Urgency, event::CONFIG_CHANGED,
 };
 
 use super::{ConfigAt, ConfigVersion, Held};
@@ -34,7 +34,7 @@ pub(super) fn posted(tenant: &Tenant, told: &[Told]) -> Option<Posted> {
             format!("{}-{}", first.id, Digest::of(&ids))
         }
     };
-    Some(Posted { id, events, urgency: Urgency::default() })
+    Some(Posted { id, events, urgency: Urgency::default(), hops: Hops::default() })
 }
 
 fn event(tenant: &Tenant, told: &Told, most_bytes: usize) -> Event {

@@ -2,6 +2,7 @@
 //! set. Clones share what they hold.
 
 mod fuse;
+mod handover;
 mod partition;
 mod payloads;
 mod queues;
@@ -11,6 +12,7 @@ mod tables;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use fuse::Fuse;
+pub use handover::Handover;
 pub use payloads::Payloads;
 pub use queues::{Queues, Received};
 pub use secrets::Secrets;
@@ -24,6 +26,12 @@ impl Store {
         Self::memory_with(clock, &Fuse::default())
     }
 
+    /// Makes an empty store in memory for a single process: messages are handed over as they are.
+    pub fn embedded(clock: Clock) -> Self {
+        let queues = crate::Queues::Handover(Handover::new(clock.clone()));
+        Self { queues, ..Self::memory(clock) }
+    }
+
     /// Makes an empty store in memory that fails when the fuse has blown.
     pub fn memory_with(clock: Clock, fuse: &Fuse) -> Self {
         Self {
@@ -34,6 +42,7 @@ impl Store {
             clock,
             time_scale: 1,
             parked_days: crate::PARKED_DAYS,
+            successes: crate::Successes::default(),
         }
     }
 }

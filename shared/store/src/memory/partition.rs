@@ -18,6 +18,11 @@ pub(super) struct Partition {
 }
 
 impl Partition {
+    /// Returns how many rows there are, expired or not.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Returns the row, expired or not.
     pub(super) fn get(&self, sk: &str) -> Option<&Item> {
         self.rows.get(&row_position(sk))

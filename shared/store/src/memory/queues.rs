@@ -24,8 +24,16 @@ pub struct Queues {
 #[derive(Debug, Default)]
 struct Kept {
     sent: u64,
-    messages: BTreeMap<String, BTreeMap<u64, Waiting>>,
+    messages: BTreeMap<String, Line>,
     absent: BTreeSet<String>,
+}
+
+/// The messages of one queue.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: BTreeMap<u64, Waiting>,
+    /// When each can be received: a long queue is not walked over for its first message.
+    order: BTreeSet<(i64, u64)>,
 }
 
 #[derive(Debug)]
@@ -33,6 +41,28 @@ struct Waiting {
     body: String,
     visible_at: i64,
     receives: u32,
+}
+
+impl Line {
+    fn add(&mut self, id: u64, waiting: Waiting) {
+        self.order.insert((waiting.visible_at, id));
+        self.waiting.insert(id, waiting);
+    }
+
+    fn remove(&mut self, id: u64) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            self.order.remove(&(waiting.visible_at, id));
+        }
+    }
+
+    /// Hides a message until then; returns it.
+    fn hide(&mut self, id: u64, visible_at: i64) -> Option<&mut Waiting> {
+        let waiting = self.waiting.get_mut(&id)?;
+        self.order.remove(&(waiting.visible_at, id));
+        waiting.visible_at = visible_at;
+        self.order.insert((visible_at, id));
+        Some(waiting)
+    }
 }
 
 /// A message in the hands of a receiver, hidden from others for 15 minutes.
@@ -66,7 +96,7 @@ impl Queues {
             let id = kept.sent;
             let visible_at = after(now, message.delay.min(MAX_DELAY));
             let waiting = Waiting { body: message.body, visible_at, receives: 0 };
-            kept.messages.entry(function.to_owned()).or_default().insert(id, waiting);
+            kept.messages.entry(function.to_owned()).or_default().add(id, waiting);
         }
         Ok(())
     }
@@ -80,19 +110,17 @@ impl Queues {
     pub fn receive(&self, function: &str) -> Option<Received> {
         let now = self.clock.now_ms();
         let mut kept = lock(&self.kept);
-        let visible = kept.messages.get_mut(function)?.iter_mut();
-        let (&id, waiting) = visible
-            .filter(|(_, waiting)| waiting.visible_at <= now)
-            .min_by_key(|(id, waiting)| (waiting.visible_at, **id))?;
+        let line = kept.messages.get_mut(function)?;
+        let (_, id) = *line.order.first().filter(|(visible_at, _)| *visible_at <= now)?;
+        let waiting = line.hide(id, after(now, VISIBILITY))?;
         waiting.receives += 1;
-        waiting.visible_at = after(now, VISIBILITY);
         Some(Received { id, body: waiting.body.clone(), receives: waiting.receives })
     }
 
     /// Removes a message that has been dealt with.
     pub fn delete(&self, function: &str, id: u64) {
         if let Some(messages) = lock(&self.kept).messages.get_mut(function) {
-            messages.remove(&id);
+            messages.remove(id);
         }
     }
 
@@ -100,9 +128,8 @@ impl Queues {
     pub fn delay(&self, function: &str, id: u64, wait: Duration) {
         let visible_at = after(self.clock.now_ms(), wait);
         let mut kept = lock(&self.kept);
-        let waiting = kept.messages.get_mut(function).and_then(|messages| messages.get_mut(&id));
-        if let Some(waiting) = waiting {
-            waiting.visible_at = visible_at;
+        if let Some(line) = kept.messages.get_mut(function) {
+            line.hide(id, visible_at);
         }
     }
 
@@ -111,13 +138,31 @@ impl Queues {
     /// hiding.
     pub fn next_visible_at(&self, function: &str) -> Option<i64> {
         let kept = lock(&self.kept);
-        kept.messages.get(function)?.values().map(|waiting| waiting.visible_at).min()
+        kept.messages.get(function)?.order.first().map(|(visible_at, _)| *visible_at)
+    }
+
+    /// Returns the messages sent after the one with this id, oldest first, each with its function: for
+    /// a test that watches. Those that are gone already are left out.
+    pub fn sent_after(&self, id: u64) -> Vec<(String, u64, String)> {
+        let kept = lock(&self.kept);
+        let of = |(function, line): (&String, &Line)| {
+            let later = line.waiting.range(id + 1..);
+            later.map(|(id, one)| (function.clone(), *id, one.body.clone())).collect::<Vec<_>>()
+        };
+        let mut sent: Vec<_> = kept.messages.iter().flat_map(of).collect();
+        sent.sort_unstable_by_key(|(_, id, _)| *id);
+        sent
+    }
+
+    /// Names every message that is on a queue, visible or not.
+    pub fn ids(&self) -> BTreeSet<u64> {
+        lock(&self.kept).messages.values().flat_map(|line| line.waiting.keys().copied()).collect()
     }
 
     /// Names the functions that have messages, visible or not.
     pub fn functions(&self) -> Vec<String> {
         let kept = lock(&self.kept);
-        let busy = kept.messages.iter().filter(|(_, messages)| !messages.is_empty());
+        let busy = kept.messages.iter().filter(|(_, line)| !line.waiting.is_empty());
         busy.map(|(function, _)| function.clone()).collect()
     }
 }

@@ -10,6 +10,9 @@ use ferrule_core::Failure;
 use super::{lock, partition::Partition};
 use crate::{Clock, Item, Query, Rows, Table, When, Write, Written, rules};
 
+/// What was written while a test watched, in order.
+type Tape = Vec<(Table, Item)>;
+
 /// How much one page of a query holds, as in DynamoDB.
 const PAGE_BYTES: usize = 1024 * 1024;
 
@@ -20,12 +23,32 @@ type Partitions = HashMap<(Table, String), Partition>;
 pub struct Tables {
     clock: Clock,
     partitions: Arc<Mutex<Partitions>>,
+    tape: Arc<Mutex<Option<Tape>>>,
 }
 
 impl Tables {
     /// Makes empty tables that go by `clock`.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, partitions: Arc::default() }
+        Self { clock, partitions: Arc::default(), tape: Arc::default() }
+    }
+
+    /// Keeps every row that is written from now on, for a test that watches.
+    pub fn keep_tape(&self) {
+        *lock(&self.tape) = Some(Vec::new());
+    }
+
+    /// Returns the rows written since the last call, in order; none when no tape is kept.
+    pub fn take_tape(&self) -> Vec<(Table, Item)> {
+        lock(&self.tape).as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn insert(&self, partitions: &mut Partitions, table: Table, mut item: Item) {
+        // Text that was written piece by piece may have twice the room that it needs.
+        item.body.shrink_to_fit();
+        if let Some(tape) = lock(&self.tape).as_mut() {
+            tape.push((table, item.clone()));
+        }
+        partitions.entry((table, item.pk.clone())).or_default().insert(item);
     }
 
     /// Reads one row; an expired row is absent.
@@ -45,6 +68,11 @@ impl Tables {
             .collect())
     }
 
+    /// Returns how many rows a partition holds, expired ones among them.
+    pub fn count_rows(&self, table: Table, pk: &str) -> usize {
+        lock(&self.partitions).get(&(table, pk.to_owned())).map_or(0, Partition::len)
+    }
+
     /// Writes one row when the condition holds.
     pub fn put(&self, table: Table, item: Item, when: When) -> Result<Written, Failure> {
         rules::check_item(&item)?;
@@ -54,7 +82,7 @@ impl Tables {
         let holds = rules::holds(when, there);
         let item = rules::revised(item, when);
         if holds {
-            insert(&mut partitions, table, item);
+            self.insert(&mut partitions, table, item);
         } else if there != Some(&item) {
             return Ok(Written::Conflict(there.cloned()));
         }
@@ -66,7 +94,7 @@ impl Tables {
         items.iter().try_for_each(rules::check_item)?;
         let mut partitions = lock(&self.partitions);
         for item in items {
-            insert(&mut partitions, table, item);
+            self.insert(&mut partitions, table, item);
         }
         Ok(())
     }
@@ -110,7 +138,7 @@ impl Tables {
             for write in writes {
                 match write {
                     Write::Put(table, item, when) => {
-                        insert(&mut partitions, table, rules::revised(item, when));
+                        self.insert(&mut partitions, table, rules::revised(item, when));
                     }
                     Write::Delete(table, pk, sk, _) => remove(&mut partitions, table, &pk, &sk),
                     Write::Check(..) => {}
@@ -130,10 +158,6 @@ fn live<'p>(
 ) -> Option<&'p Item> {
     let item = partitions.get(&(table, pk.to_owned()))?.get(sk)?;
     (!rules::is_expired(item, now)).then_some(item)
-}
-
-fn insert(partitions: &mut Partitions, table: Table, item: Item) {
-    partitions.entry((table, item.pk.clone())).or_default().insert(item);
 }
 
 fn remove(partitions: &mut Partitions, table: Table, pk: &str, sk: &str) {

@@ -53,6 +53,8 @@ pub struct ReplayWish {
     pub with: With,
     /// Most records in a while.
     pub rate: Rate,
+    /// Whoever asks may let pass what a guard has stopped.
+    pub approves: bool,
 }
 
 /// A replay.
@@ -68,6 +70,9 @@ pub struct Replay {
     pub with: With,
     /// Most records in a while.
     pub rate: Rate,
+    /// Who asked may let pass what a guard has stopped.
+    #[serde(default)]
+    pub approves: bool,
     /// How it stands.
     pub state: ReplayState,
     /// Milliseconds since 1970.
@@ -217,7 +222,7 @@ impl Store {
     /// parked by now is meant.
     pub async fn start_replay(&self, tenant: &Tenant, wish: ReplayWish) -> Result<Replay, Failure> {
         let now = self.clock.now_ms();
-        let ReplayWish { by, mut pick, with, rate } = wish;
+        let ReplayWish { by, mut pick, with, rate, approves } = wish;
         pick.until = Some(pick.until.map_or(now, |until| until.min(now)));
         let replay = Replay {
             id: self.new_run_id().to_string(),
@@ -225,6 +230,7 @@ impl Store {
             pick,
             with,
             rate,
+            approves,
             state: ReplayState::Running,
             started_at: now,
             ended_at: None,

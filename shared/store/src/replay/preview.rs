@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ferrule_core::{
     Digest, Failure, Name, Task, Tenant,
+    cost::{self, Item, Usage},
     definition::Rate,
     engine::{Engine, Verdict},
 };
@@ -37,6 +38,8 @@ pub struct Preview {
     pub errors: u64,
     /// Records of theirs.
     pub records: u64,
+    /// Rows of what a guard has stopped: who sends them again lets them pass.
+    pub guarded: u64,
     /// When the first of them was parked, in milliseconds since 1970.
     pub oldest: Option<i64>,
     /// When the last of them was parked, in milliseconds since 1970.
@@ -91,18 +94,21 @@ impl Preview {
     }
 }
 
-/// Estimates what it costs to send so much again, in US dollars: on-demand prices of us-east-1 in
-/// November 2026, without free tiers and without what the target itself costs.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+/// Estimates what it costs to send so much again, in US dollars, without what the target itself costs.
 pub fn price(errors: u64, records: u64) -> f64 {
-    // A row is read, and written with its index: 2 units of 1 KB each.
-    const ROW: f64 = 4.0 * 0.625e-6 + 0.125e-6;
-    // Three hops, each sent, received and deleted; its payload read twice; two functions of 512 MB
-    // for a fifth of a second.
-    const MESSAGE: f64 = 9.0 * 0.40e-6 + 2.0 * 0.4e-6 + 2.0 * (0.2e-6 + 0.1 * 0.000_013_333_4);
-    // Between one message a row and one a thousand records: what is refused alone mostly travels so.
-    let messages = (records as f64 / 100.0).max(1.0).min(errors as f64);
-    errors as f64 * ROW + messages * MESSAGE
+    let (errors, records) = (cost::quantity(errors), cost::quantity(records));
+    // Between one message a row and one a hundred records: what is refused alone mostly travels so.
+    let messages = (records / 100.0).max(1.0).min(errors);
+    // A row is read, and written with its index: 2 units each. A message has three hops, each sent,
+    // received and deleted; its payload is read twice, and two functions of 512 MB work a fifth of a second.
+    Usage::default()
+        .with(Item::RowWrite, 4.0 * errors)
+        .with(Item::RowRead, errors)
+        .with(Item::QueueRequest, 9.0 * messages)
+        .with(Item::ObjectRead, 2.0 * messages)
+        .with(Item::FunctionCall, 2.0 * messages)
+        .with(Item::FunctionGbSecond, 0.2 * messages)
+        .usd()
 }
 
 impl Store {
@@ -145,6 +151,7 @@ impl Store {
         let records = row.record.count.max(1);
         preview.errors += 1;
         preview.records += records;
+        preview.guarded += u64::from(row.guarded);
         preview.oldest = Some(preview.oldest.map_or(row.at, |oldest| oldest.min(row.at)));
         preview.newest = Some(preview.newest.map_or(row.at, |newest| newest.max(row.at)));
         *preview.codes.entry(row.code.clone()).or_default() += 1;

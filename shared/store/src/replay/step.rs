@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use ferrule_core::{Counts, Failure, MAX_RECORDS, Note, Task, Tenant, Timings};
+use ferrule_core::{Counts, Failure, MAX_RECORDS, Note, Purpose, Task, Tenant, Timings};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
+    GUARDED,
     job::{Parcel, Plan, Planned, Replay, ReplayRun, ReplayState},
     pick::Seen,
     route::{Kept, Known, Route},
@@ -125,6 +126,10 @@ impl Store {
                     continue;
                 }
             };
+            if row.guarded && !replay.approves {
+                replay.leave(GUARDED, 1);
+                continue;
+            }
             let route = match self.route((row, message), replay.with, &mut known).await? {
                 Ok(route) => route,
                 Err(why) => {
@@ -281,6 +286,8 @@ impl Store {
             let envelope = &mut message.envelope;
             (envelope.failures, envelope.not_before) = (0, 0);
             envelope.replayed = true;
+            // Whoever asked for it may approve, and has seen what it is: no guard asks again.
+            envelope.purpose = Purpose::Deliver;
             envelope.trace.clone_from(&replay.id);
             if let Some(definition) = &parcel.definition {
                 envelope.definition.clone_from(definition);
@@ -288,7 +295,7 @@ impl Store {
         }
         let delay = u64::try_from(parcel.due_at - self.clock.now_ms()).unwrap_or(0);
         let delay = Duration::from_millis(delay).min(crate::MAX_DELAY);
-        match self.send(&parcel.to, &[message], delay).await {
+        match self.send(&parcel.to, vec![message], delay).await {
             Ok(()) => Ok(sent),
             // It can never be sent: the others must not wait for it.
             Err(failure @ (Failure::Rejected { .. } | Failure::Invalid { .. })) => {
@@ -321,7 +328,8 @@ impl Store {
     async fn end_runs(&self, tenant: &Tenant, replay: &Replay) -> Result<(), Failure> {
         for run in &replay.runs {
             let counts = Counts { read: run.records, ..Counts::default() };
-            let note = Note::End { batches: run.seq, counts, timings: Timings::default() };
+            let (batches, timings) = (run.seq, Timings::default());
+            let note = Note::End { batches, counts, timings, found: None };
             let envelope = run.envelope(tenant, replay);
             self.send_task("journal", &envelope, Task::Note(note)).await?;
         }

@@ -115,7 +115,7 @@ impl World {
     }
 
     fn wish(pick: Pick) -> ReplayWish {
-        ReplayWish { by: "ann".into(), pick, with: With::Today, rate: REPLAY_RATE }
+        ReplayWish { by: "ann".into(), pick, with: With::Today, rate: REPLAY_RATE, approves: false }
     }
 
     async fn start(&self, wish: ReplayWish) -> String {

@@ -1,6 +1,6 @@
 use ferrule_core::{
     Counts, Digest, Name, Timings,
-    definition::{Connection, Integration, Urgency},
+    definition::{Budget, Connection, Integration, Limits, Urgency},
 };
 
 use super::*;
@@ -41,6 +41,14 @@ impl Hub {
         let name = self.integration.metadata.name.clone();
         let delivery = Delivery { integration: name, id: Digest::of(&[id.as_bytes()]) };
         self.store.claim_run(&self.tenant, &delivery, run).await.unwrap()
+    }
+
+    /// Limits what the integration may cost.
+    async fn define(&mut self, usd_per_day: f64) {
+        let budget = Some(Budget { usd_per_day });
+        self.integration.limits = Some(Limits { budget, ..Limits::default() });
+        let put = self.store.put_integration(&self.tenant, &self.integration, When::Always).await;
+        put.unwrap().unwrap();
     }
 
     async fn given_up(&self) -> usize {
@@ -197,4 +205,62 @@ async fn a_tick_is_one_run_whoever_dies_while_it_starts() {
         assert!(pages >= 1, "after {calls} calls");
         assert!(died || calls > 6);
     }
+}
+
+/// A run whose messages wait for a budget gives no news, for days.
+#[tokio::test]
+async fn runs_that_wait_for_a_budget_are_not_given_up_until_it_has_not_been_spent_for_a_day() {
+    let mut hub = hub().await;
+    hub.define(0.000_001).await;
+    let mut waiting = Vec::new();
+    // The clock began at 08:53. The budget is spent each day, first of all.
+    for day in 0..4 {
+        let first = hub.claim(&format!("first{day}")).await.run.run;
+        hub.done(&first).await;
+        for at in 0..3 {
+            waiting.push(hub.claim(&format!("d{day}-{at}")).await.run.run);
+        }
+        for _ in 0..24 {
+            hub.hours(1);
+            assert_eq!(hub.given_up().await, 0, "day {day}");
+        }
+    }
+    // The budget is new, and most of what waited is done.
+    for run in &waiting[1..] {
+        hub.done(run).await;
+        assert_eq!(hub.run(run).await.state, RunState::Succeeded);
+    }
+    hub.define(5.0).await;
+    for _ in 0..30 {
+        hub.hours(1);
+        assert_eq!(hub.given_up().await, 0, "it was spent yesterday");
+    }
+    hub.hours(24 * 2);
+    assert_eq!(hub.given_up().await, 1, "nobody works on the one that is left");
+    assert!(hub.run(&waiting[0]).await.reason.unwrap().starts_with("STALLED: "));
+}
+
+#[tokio::test]
+async fn a_tick_that_died_with_the_lease_and_is_left_out_gives_it_back() {
+    const TICK: i64 = 1_760_000_000_000;
+    let fuse = Fuse::default();
+    let mut was_taken = false;
+    for calls in 0..12 {
+        let mut hub = hub_with(&fuse).await;
+        hub.define(0.000_001).await;
+        let name = &hub.integration.metadata.name;
+        fuse.light(calls);
+        drop(hub.store.start_tick(&hub.tenant, name, TICK).await);
+        fuse.mend();
+        let spends = hub.claim("d1").await.run.run;
+        hub.done(&spends).await;
+        let Err(skipped) = hub.store.start_tick(&hub.tenant, name, TICK).await else { continue };
+        assert!(matches!(skipped, crate::NotStarted::Spent(_)), "{skipped}");
+        let key = crate::lease::lease_key(name);
+        let row = hub.store.tables.get(Table::State, "acme", &key).await.unwrap();
+        let lease = row.map(|row| row.read::<crate::lease::Lease>().unwrap());
+        was_taken |= lease.is_some();
+        assert!(lease.is_none_or(|lease| lease.run.is_none()), "after {calls} calls");
+    }
+    assert!(was_taken, "one of them died with it");
 }

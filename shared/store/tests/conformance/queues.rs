@@ -27,6 +27,7 @@ async fn receive(store: &Store, function: &str, count: usize) -> Vec<String> {
             received.map(|message| message.body).collect()
         }
         Queues::Aws(_) => receive_from_sqs(function, count).await,
+        Queues::Handover(_) => unreachable!("what is handed over is no text"),
     };
     bodies.sort();
     bodies

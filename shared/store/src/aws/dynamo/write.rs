@@ -104,7 +104,7 @@ fn written(there: Option<Item>, item: &Item) -> Written {
 }
 
 fn only(mut results: Vec<Written>) -> Result<Written, Failure> {
-    results.pop().ok_or_else(|| Failure::unavailable("dynamodb", "no answer"))
+    results.pop().ok_or_else(|| Failure::own("dynamodb", "no answer"))
 }
 
 #[cfg(test)]

@@ -117,6 +117,16 @@ async fn repeats_a_transaction_that_met_another_and_says_when_a_condition_failed
 }
 
 #[tokio::test]
+async fn a_row_alone_is_written_without_the_price_of_a_transaction() {
+    let aws = Aws::start().await;
+    aws.answers(PUT, 200, json!({})).await;
+    aws.answers(PUT, 400, error("ConditionalCheckFailedException")).await;
+    let write = vec![Write::Put(Table::State, row("a"), When::Absent)];
+    assert!(dynamo(&aws).transact(write.clone()).await.unwrap());
+    assert!(!dynamo(&aws).transact(write).await.unwrap());
+}
+
+#[tokio::test]
 async fn names_the_permission_that_is_missing() {
     let aws = Aws::start().await;
     aws.answers(GET, 400, error("AccessDeniedException")).await;

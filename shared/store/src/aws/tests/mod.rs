@@ -8,7 +8,7 @@ mod payloads;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::header};
 
-use super::{Access, Session};
+use super::{Access, Keys, Session};
 use crate::{Places, Store};
 
 /// An AWS that answers as it is told.
@@ -39,8 +39,10 @@ impl Aws {
 
 /// Connects to an endpoint as to AWS, with credentials that nobody checks.
 fn session(endpoint: String) -> Session {
-    let access =
-        Access { region: "eu-central-1".into(), key_id: "key".into(), secret_key: "secret".into() };
+    let access = Access {
+        region: "eu-central-1".into(),
+        keys: Some(Keys { id: "key".into(), secret: "secret".into() }),
+    };
     Session::new(Some(endpoint), Some(access))
 }
 

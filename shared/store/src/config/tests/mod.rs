@@ -34,7 +34,7 @@ impl World {
         &self,
         changes: &[ConfigChange],
     ) -> Result<Result<Vec<ConfigDone>, Refused>, Failure> {
-        let told = Some(&self.listeners);
+        let told = Some((&self.listeners, ferrule_core::Hops::default()));
         let made = self.store.change_config(&self.tenant, "ann", changes, told).await?;
         Ok(made.map(|(done, _)| done))
     }
