@@ -20,6 +20,9 @@ pub async fn give_up(
     message: Message,
     failure: &Failure,
 ) -> Result<(), Failure> {
+    if message.envelope.purpose.is_plan() {
+        return end_plan(store, &message, failure).await;
+    }
     let integration = match definitions.of(&message.envelope).await {
         Ok(integration) => Some(integration),
         Err(Failure::Invalid { .. }) => None,
@@ -30,6 +33,15 @@ pub async fn give_up(
     }
     let rest = store.undone(message).await?;
     park(store, stage, integration.as_deref(), &rest, failure).await
+}
+
+/// Ends a plan that cannot be made: nothing of it is worth keeping.
+async fn end_plan(store: &Store, message: &Message, failure: &Failure) -> Result<(), Failure> {
+    if matches!(message.task, Task::Note(_)) {
+        return Ok(());
+    }
+    let note = Task::Note(Note::failed(failure));
+    store.send_task("journal", &message.envelope, note).await
 }
 
 /// Gives those that stand in for a recipient the notifications that it was not told: all of its
@@ -64,6 +76,7 @@ pub async fn hand_over(
             counts: Counts::default(),
             timings: Timings::default(),
             recipient: Some(at),
+            found: None,
             records: untold.clone(),
             origin: batch.origin.clone(),
         };

@@ -3,6 +3,7 @@
 
 mod doors;
 mod given_up;
+mod held_back;
 mod logs;
 mod park;
 mod runner;
@@ -13,6 +14,6 @@ pub use given_up::{give_up, hand_over};
 pub use lambda_http;
 pub use lambda_runtime::Error;
 pub use logs::init;
-pub use park::{park, park_parts, park_text};
+pub use park::{park, park_parts, park_text, tell_parked};
 pub use runner::{Delivered, Runner, Stage};
 pub use settings::Settings;

@@ -1,8 +1,8 @@
 //! Parks work that failed for good: payload kept, error-log row written, journal told.
 
 use ferrule_core::{
-    Batch, Counts, Digest, Envelope, Event, Failure, Message, Name, Note, Object, RunId, Task,
-    Tenant, Value,
+    Batch, Counts, Digest, Envelope, Event, Failure, Hops, Message, Name, Note, Object, Purpose,
+    RunId, Task, Tenant, Value,
     definition::{Integration, Then},
     event,
 };
@@ -24,13 +24,13 @@ pub async fn park(
     }
     let envelope = &message.envelope;
     let row = keep(store, stage, message, failure).await?;
-    write_down(store, envelope, vec![row]).await?;
+    write_down(store, envelope, hops_of(&message.task), vec![row]).await?;
     let gives_up = integration
         .and_then(|integration| integration.retry.as_ref())
         .is_some_and(|retry| retry.then == Then::Fail);
     let fails_run = gives_up || failure.fails_run();
     let room = integration.map_or(1, Integration::batch_room);
-    match note(&message.task, failure, fails_run, room) {
+    match note(message, failure, fails_run, room) {
         Some(note) => store.send_task("journal", &fresh(envelope), Task::Note(note)).await,
         None => Ok(()),
     }
@@ -50,7 +50,23 @@ pub async fn park_parts(
         let message = Message { envelope: fresh(envelope), task: task.clone() };
         rows.push(keep(store, stage, &message, failure).await?);
     }
-    write_down(store, envelope, rows).await
+    let hops = parts.iter().map(|(task, _)| hops_of(task)).max().unwrap_or_default();
+    write_down(store, envelope, hops, rows).await
+}
+
+/// Tells of what was parked; one event for all of `rows`. Work that is an alert itself is never told of,
+/// nor is what goes round and was told of before.
+pub async fn tell_parked(
+    store: &Store,
+    envelope: &Envelope,
+    hops: Hops,
+    rows: &[ErrorRow],
+) -> Result<(), Failure> {
+    let is_told = !envelope.alert && !hops.is_told();
+    let Some(first) = rows.first().filter(|_| is_told) else { return Ok(()) };
+    let records = rows.iter().map(|row| row.record.count).sum();
+    let posted = Posted { hops, ..Posted::one(parked_event(first, records)) };
+    store.tell(&envelope.tenant, &posted).await
 }
 
 /// Keeps the payload; returns the row that says so.
@@ -63,8 +79,9 @@ async fn keep(
     let envelope = &message.envelope;
     let text = message.encode()?;
     let id = Digest::of(&[envelope.run.as_str().as_bytes(), stage.as_bytes(), text.as_bytes()]);
-    let payload = format!("{PARKED_PREFIX}{}/{id}.json", envelope.integration);
-    store.payloads.put(&envelope.tenant, &payload, text.into_bytes()).await?;
+    let place = format!("{PARKED_PREFIX}{}/{id}.json", envelope.integration);
+    let (payload, becomes) =
+        keep_payload(store, &envelope.tenant, place, text.into_bytes()).await?;
     let (code, now_ms) = (failure.code(), store.clock.now_ms());
     let attempts = envelope.failures.max(1);
     Ok(ErrorRow {
@@ -72,24 +89,45 @@ async fn keep(
         attempt: attempts,
         record: affected(&message.task),
         trace: chain(failure, attempts),
-        payload: Some(payload),
-        state: ErrorState::Parked,
+        payload,
+        state: becomes,
         ..ErrorRow::of(envelope, stage, code, failure.to_string(), now_ms)
     })
 }
 
-/// Writes what was parked into the error log, and tells of it unless the work itself is an alert.
+/// Keeps a payload at a place in the bucket; returns where it is, and what that makes of its row. Where nothing
+/// is kept, it is in the error log alone.
+async fn keep_payload(
+    store: &Store,
+    tenant: &Tenant,
+    place: String,
+    body: Vec<u8>,
+) -> Result<(Option<String>, ErrorState), Failure> {
+    if store.parked_days == 0 {
+        return Ok((None, ErrorState::Open));
+    }
+    store.payloads.put(tenant, &place, body).await?;
+    Ok((Some(place), ErrorState::Parked))
+}
+
+/// Writes what was parked into the error log, and tells of it.
 async fn write_down(
     store: &Store,
     envelope: &Envelope,
+    hops: Hops,
     rows: Vec<ErrorRow>,
 ) -> Result<(), Failure> {
-    let Some(first) = rows.first().filter(|_| !envelope.alert) else {
-        return store.park_errors(&envelope.tenant, &rows).await;
-    };
-    let records = rows.iter().map(|row| row.record.count).sum();
-    store.tell(&envelope.tenant, &Posted::one(parked_event(first, records))).await?;
+    tell_parked(store, envelope, hops, &rows).await?;
     store.park_errors(&envelope.tenant, &rows).await
+}
+
+fn hops_of(task: &Task) -> Hops {
+    match task {
+        Task::Transform(batch) | Task::Load(batch) | Task::Events(batch) | Task::Fold(batch) => {
+            batch.hops()
+        }
+        _ => Hops::default(),
+    }
 }
 
 /// Parks a text that cannot be read as a message. When it can be seen whose run waits for it, that run
@@ -107,10 +145,10 @@ pub async fn park_text(
     let integration = head.integration.map_or_else(|| Name::new("unknown"), Ok);
     let integration = integration.map_err(|e| Failure::invalid(e.to_string()))?;
     let id = Digest::of(&[stage.as_bytes(), body.as_bytes()]);
-    let payload = format!("{PARKED_PREFIX}{stage}/{id}.txt");
+    let place = format!("{PARKED_PREFIX}{stage}/{id}.txt");
     // What a pointer points to is forgotten after a while.
     let text = store.spilled(body).await?.unwrap_or_else(|| body.as_bytes().to_vec());
-    store.payloads.put(&tenant, &payload, text).await?;
+    let (payload, becomes) = keep_payload(store, &tenant, place, text).await?;
     let run = head.run.unwrap_or_else(|| RunId::new(""));
     let envelope = Envelope::new(tenant, integration, Digest::of(&[]), run);
     let (code, now_ms) = (failure.code(), store.clock.now_ms());
@@ -118,20 +156,19 @@ pub async fn park_text(
         id: id.to_string(),
         record: Affected { origin: format!("queue {stage}"), count: 1, ..Affected::default() },
         trace: chain(failure, 1),
-        payload: Some(payload),
-        state: ErrorState::Parked,
+        payload,
+        state: becomes,
         ..ErrorRow::of(&envelope, stage, code, failure.to_string(), now_ms)
     };
-    write_down(store, &envelope, vec![row]).await?;
+    write_down(store, &envelope, Hops::default(), vec![row]).await?;
     if !awaited {
         return Ok(());
     }
-    let note = Note::Failed { code: code.to_owned(), message: failure.to_string() };
-    store.send_task("journal", &envelope, Task::Note(note)).await
+    store.send_task("journal", &envelope, Task::Note(Note::failed(failure))).await
 }
 
 /// Tasks that the run in the envelope waits for.
-const AWAITED: [&str; 4] = ["extract", "transform", "load", "note"];
+const AWAITED: [&str; 5] = ["extract", "transform", "load", "note", "release"];
 
 /// Whatever of a message can still be read.
 #[derive(Default)]
@@ -186,7 +223,7 @@ fn affected(task: &Task) -> Affected {
         Task::Flush(flush) => {
             Affected { origin: format!("digest {}", flush.digest), ..Affected::default() }
         }
-        Task::Note(_) | Task::Check(_) => Affected::default(),
+        Task::Note(_) | Task::Check(_) | Task::Release(_) => Affected::default(),
     }
 }
 
@@ -198,8 +235,12 @@ fn chain(failure: &Failure, attempts: u32) -> Vec<String> {
     vec![failure.to_string(), format!("given up after {attempts} attempts")]
 }
 
-fn note(task: &Task, failure: &Failure, fails_run: bool, room: u64) -> Option<Note> {
-    match task {
+fn note(message: &Message, failure: &Failure, fails_run: bool, room: u64) -> Option<Note> {
+    match &message.task {
+        // What could not be looked at was not judged: the guard must not let the rest of the run through.
+        Task::Transform(_) | Task::Load(_) if message.envelope.purpose == Purpose::Guard => {
+            Some(Note::failed(failure))
+        }
         Task::Transform(batch) | Task::Load(batch) => {
             let mut counts = batch.counts;
             counts += Counts { parked: batch.records.len() as u64, ..Counts::default() };
@@ -213,9 +254,8 @@ fn note(task: &Task, failure: &Failure, fails_run: bool, room: u64) -> Option<No
                 failed: fails_run.then(|| failure.to_string()),
             })
         }
-        Task::Extract(_) => {
-            Some(Note::Failed { code: failure.code().to_owned(), message: failure.to_string() })
-        }
+        // What was kept of the run goes nowhere; the cursor stays, and the next run reads it again.
+        Task::Extract(_) | Task::Release(_) => Some(Note::failed(failure)),
         Task::Note(_) | Task::Check(_) | Task::Events(_) | Task::Fold(_) | Task::Flush(_) => None,
     }
 }
