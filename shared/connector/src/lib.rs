@@ -17,12 +17,13 @@ pub mod xml;
 
 pub use self::http::{Answer, CAP_BYTES, Call, Http, HttpOptions, RateHeaders, ResetIs, Timeouts};
 pub use context::{Context, Extract, Health, Load, Notify};
-use ferrule_core::definition::Cursor;
+use ferrule_core::definition::{Cursor, Mode};
 pub use ferrule_core::{
-    Failure, Field, Mark, Name, Notification, Object, Record, Tenant, Value, definition::Urgency,
+    Counted, Failure, Field, Mark, Name, Notification, Object, Record, RunId, Tenant, Value,
+    definition::Urgency,
 };
 pub use ferrule_store::Store;
-pub use ratelimit::{DEFAULT_RATE, Limiter};
+pub use ratelimit::{DEFAULT_RATE, Limiter, Rates};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 pub use serve::{Checked, Handler, serve};
@@ -37,6 +38,9 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Writing a batch twice has the effect and the counts of writing it once, without help.
     const IDEMPOTENT: bool = false;
+
+    /// Its work is calls that count against `limits.calls`: a page of a source is one.
+    const CALLS: bool = true;
 
     /// What stands under `settings` of a connection. Never a secret.
     type Settings: DeserializeOwned + JsonSchema + Send + Sync;
@@ -62,6 +66,11 @@ pub trait Connector: Send + Sync + 'static {
         None
     }
 
+    /// Tells whether a record that is written again may be in the target twice, because it knows no keys.
+    fn doubles(&self, _: &Self::Target, _: Mode) -> bool {
+        false
+    }
+
     /// Fetches one page.
     ///
     /// "Could not read" is a [`Failure`], never an empty page.
@@ -83,6 +92,38 @@ pub trait Connector: Send + Sync + 'static {
         _done: &mut [Option<Disposition>],
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Err(Failure::invalid(format!("{} cannot be a target", Self::NAME))) }
+    }
+
+    /// Says what [`Connector::load`] would do, one entry a record, and writes nothing. For plans and
+    /// guards. With `plan`, what earlier batches of that run would have written counts as written.
+    ///
+    /// As it stands it knows what the mode says: what adds makes new records, what deletes deletes,
+    /// and for the rest it is not known what the target has.
+    fn foresee(
+        &self,
+        load: &Load<'_, Self>,
+        _plan: Option<&RunId>,
+    ) -> impl Future<Output = Result<Vec<Foreseen>, Failure>> + Send {
+        let foreseen: Vec<_> =
+            load.records.iter().map(|record| Foreseen::by_mode(load.mode, record)).collect();
+        async { Ok(foreseen) }
+    }
+
+    /// Returns how many records the target is known to hold, counted no further than `enough`, from where
+    /// an earlier call has stopped. Stops in time itself: see [`Context::time_left`].
+    fn holds(
+        &self,
+        _: &Context<'_, Self>,
+        _: &Self::Target,
+        _enough: u64,
+        _so_far: Counted,
+    ) -> impl Future<Output = Result<Held, Failure>> + Send {
+        async { Ok(Held::Unknown) }
+    }
+
+    /// Returns how many calls writing so many records takes; `None` when that is not known.
+    fn calls(&self, _: &Self::Target, _records: u64) -> Option<u64> {
+        if Self::CALLS { None } else { Some(0) }
     }
 
     /// Tells a recipient, once; the hub sees to repeats, limits, digests and who stands in.
@@ -154,6 +195,42 @@ pub struct Rejected {
     pub raw: String,
 }
 
+/// What writing one record would do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Foreseen {
+    /// As it would be answered; `None` when that is not known.
+    pub does: Option<Disposition>,
+    /// What the target has now, when it is known.
+    pub old: Option<Value>,
+}
+
+impl Foreseen {
+    /// Returns what a mode says of a record, whatever the target has.
+    pub fn by_mode(mode: Mode, record: &Record) -> Self {
+        let does = match mode {
+            _ if record.deleted => Some(Disposition::Deleted),
+            Mode::Insert => Some(Disposition::Created),
+            Mode::Delete => Some(Disposition::Deleted),
+            Mode::Upsert | Mode::Update => None,
+        };
+        Self { does, old: None }
+    }
+}
+
+/// How many records a target holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Held {
+    /// Nobody knows.
+    Unknown,
+    /// So many, or as many as matter.
+    Known(u64),
+    /// So many at least; there was no time to count them all.
+    SoFar(Counted),
+}
+
+/// Code of the error log's rows that say what may be in a target twice.
+pub const MAYBE_TWICE: &str = "MAYBE_TWICE";
+
 /// What became of one record in the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
@@ -167,6 +244,8 @@ pub enum Disposition {
     Stale,
     /// It is gone.
     Deleted,
+    /// It was sent and the answer was lost; a repeat may double it. It is written again all the same.
+    Unsure,
     /// The target will not have it: it goes to the error log, alone.
     Refused {
         /// Stable upper-case code.

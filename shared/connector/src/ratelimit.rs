@@ -4,9 +4,16 @@
 //! who looks back one window no longer sees them. A worker takes a single call at first and a few
 //! at once when it is busy, so that a long job does not pay a write for each call. A small part of
 //! each window is left to urgent work, which so never waits behind what is not.
+//!
+//! A limit of an integration is a window of its own beside the connection's: a call counts in each
+//! that it is made under. Integrations that say the same limit share it. So a slow one is not kept from
+//! calling by what a fast one did, nor a fast one by how far a slow one looks back.
+
+mod queue;
+mod rates;
+mod window;
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,32 +21,23 @@ use std::{
 
 use ferrule_core::{Failure, Name, Tenant, definition::Rate};
 use ferrule_store::{Item, Store, Table, When, Written};
-use serde::{Deserialize, Serialize};
+use queue::Queue;
+pub use rates::Rates;
 use tracing::warn;
 use uuid::Uuid;
+use window::{Limit, Window, free_at};
 
 /// What is allowed when neither connection nor integration says so.
 pub const DEFAULT_RATE: Rate = Rate { calls: 60, window_secs: 60 };
 
-/// Most calls taken at once.
+/// Begins what our own limit is called in a failure. No connection has a space in its name.
+pub(crate) const OWN_LIMIT: &str = "call limit of ";
+
+/// Most calls taken at once, where a hundredth of what a window allows is not more.
 const LARGEST_LEASE: u32 = 10;
 
 /// How often a lost race for the row is run again before the message goes back.
 const TRIES: usize = 12;
-
-/// What the row holds.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Window {
-    /// Calls by the moment (milliseconds) from which they no longer count.
-    #[serde(default)]
-    grants: BTreeMap<i64, u32>,
-    /// Nobody calls before this moment: the vendor said so.
-    #[serde(default)]
-    blocked_until_ms: i64,
-    /// Who wrote it: no two writes are equal, or the store would take one for a repeat of the other.
-    #[serde(default)]
-    by: String,
-}
 
 /// Calls that this worker may still make.
 #[derive(Debug, Default)]
@@ -62,41 +60,47 @@ pub struct Limiter {
     service: String,
     pk: String,
     sk: String,
-    rate: Rate,
+    limits: Arc<[Limit]>,
     is_urgent: bool,
     lease: Arc<Mutex<Lease>>,
+    queue: Arc<Queue>,
 }
 
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Limiter({} {})", self.sk, self.rate)
+        write!(f, "Limiter({} {:?})", self.sk, self.limits)
     }
 }
 
 impl Limiter {
     /// Limits the calls of a connection. Windows get shorter by the store's time scale.
-    pub fn new(store: &Store, tenant: &Tenant, connection: &Name, rate: Rate) -> Self {
+    pub fn new(store: &Store, tenant: &Tenant, connection: &Name, rates: impl Into<Rates>) -> Self {
         Self {
             store: store.clone(),
-            service: format!("call limit of {connection}"),
+            service: format!("{OWN_LIMIT}{connection}"),
             pk: tenant.to_string(),
             sk: format!("limit#{connection}"),
-            rate,
+            limits: rates.into().limits(),
             is_urgent: false,
             lease: Arc::default(),
+            queue: Arc::default(),
         }
     }
 
     /// Returns one for urgent work on the same connection: it may take every call of a window.
     #[must_use]
     pub fn urgent(&self) -> Self {
-        Self { is_urgent: true, lease: Arc::default(), ..self.clone() }
+        Self { is_urgent: true, lease: Arc::default(), queue: Arc::default(), ..self.clone() }
     }
 
     /// Takes one call, or says exactly how long until one is free.
     pub(crate) async fn take(&self) -> Result<Permit, Failure> {
-        let now_ms = self.store.clock.now_ms();
-        if let Some(permit) = self.take_leased(now_ms) {
+        if let Some(permit) = self.take_leased(self.store.clock.now_ms()) {
+            return Ok(permit);
+        }
+        let in_line = self.queue.join();
+        let _turn = in_line.turn().await;
+        if let Some(permit) = self.take_leased(self.store.clock.now_ms()) {
             return Ok(permit);
         }
         for _ in 0..TRIES {
@@ -119,8 +123,13 @@ impl Limiter {
         if now_ms <= permit.use_until_ms + self.slack_ms() {
             return;
         }
-        let until_ms = now_ms + self.window_ms();
-        self.change(|window| *window.grants.entry(until_ms).or_default() += 1).await;
+        let count = |window: &mut Window| {
+            for limit in &*self.limits {
+                let until_ms = now_ms + self.window_ms(limit);
+                *window.of(limit).entry(until_ms).or_default() += 1;
+            }
+        };
+        self.change(count).await;
     }
 
     /// Stops every worker of the connection for this long.
@@ -139,37 +148,48 @@ impl Limiter {
         Some(Permit { use_until_ms: lease.use_until_ms })
     }
 
-    /// One call at first; twice as many as before when those were used up in time.
+    /// One call for each who waits here; twice as many as before when those were used up in time.
     fn wanted(&self, now_ms: i64) -> u32 {
         let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         let is_busy = lease.left == 0 && now_ms <= lease.use_until_ms + self.hold_ms();
-        let most = (self.rate.calls / 6).clamp(1, LARGEST_LEASE);
-        if is_busy { (lease.size * 2).clamp(1, most) } else { 1 }
+        let calls = self.limits.iter().map(|limit| limit.rate.calls).min().unwrap_or(1);
+        let most = (calls / 6).clamp(1, LARGEST_LEASE.max(calls / 100));
+        let waiting = self.queue.waiting();
+        let wanted = if is_busy { waiting.max(lease.size * 2) } else { waiting };
+        wanted.clamp(1, most)
     }
 
-    /// Enters a grant into the window; returns its calls and until when they may be made.
+    /// Enters a grant into its windows; returns its calls and until when they may be made.
     fn grant(&self, window: &mut Window, now_ms: i64, wanted: u32) -> Result<(u32, i64), Failure> {
-        window.grants.retain(|until_ms, _| *until_ms > now_ms);
+        window.forget(now_ms);
         if window.blocked_until_ms > now_ms {
             return Err(self.wait_until(window.blocked_until_ms, now_ms));
         }
-        let (most, used) = (self.most(), window.grants.values().sum::<u32>());
-        let calls = wanted.min(most.saturating_sub(used));
+        let (mut calls, mut free_ms) = (wanted, now_ms);
+        for limit in &*self.limits {
+            let grants = window.of(limit);
+            let (most, used) = (self.most(limit), grants.values().sum::<u32>());
+            calls = calls.min(most.saturating_sub(used));
+            free_ms = free_ms.max(free_at(grants, used, most).unwrap_or(now_ms));
+        }
         if calls == 0 {
-            return Err(self.wait_until(free_at(window, used, most).unwrap_or(now_ms), now_ms));
+            return Err(self.wait_until(free_ms, now_ms));
         }
         let hold_ms = if calls == 1 { self.slack_ms() } else { self.hold_ms() };
         let use_until_ms = now_ms + hold_ms;
-        let grid_ms = (self.window_ms() / 200).max(1);
-        let until_ms = use_until_ms + self.slack_ms() + self.window_ms();
-        let until_ms = (until_ms + grid_ms).div_euclid(grid_ms) * grid_ms;
-        *window.grants.entry(until_ms).or_default() += calls;
+        for limit in &*self.limits {
+            let grid_ms = (self.window_ms(limit) / 100).max(1);
+            let until_ms = use_until_ms + self.slack_ms() + self.window_ms(limit);
+            let until_ms = (until_ms + grid_ms).div_euclid(grid_ms) * grid_ms;
+            *window.of(limit).entry(until_ms).or_default() += calls;
+        }
         Ok((calls, use_until_ms))
     }
 
     /// Calls of a window that may be taken: all of them by urgent work, about nine in ten by other.
-    fn most(&self) -> u32 {
-        if self.is_urgent { self.rate.calls } else { self.rate.calls - self.rate.calls / 10 }
+    fn most(&self, limit: &Limit) -> u32 {
+        let calls = limit.rate.calls;
+        if self.is_urgent { calls } else { calls - calls / 10 }
     }
 
     /// Changes the row outside of a grant. When it cannot, the limit is a little less exact.
@@ -203,11 +223,10 @@ impl Limiter {
 
     async fn write(&self, mut window: Window, there: Option<u64>) -> Result<bool, Failure> {
         window.by = Uuid::now_v7().to_string();
-        let last = window.grants.keys().next_back().copied().unwrap_or(0);
         let item = Item {
             pk: self.pk.clone(),
             sk: self.sk.clone(),
-            expires: Some(last.max(window.blocked_until_ms).div_euclid(1000) + 3600),
+            expires: Some(window.last_ms().div_euclid(1000) + 3600),
             body: serde_json::to_string(&window)
                 .map_err(|error| Failure::invalid(error.to_string()))?,
             ..Item::default()
@@ -225,34 +244,30 @@ impl Limiter {
         Failure::Throttled { service: self.service.clone(), retry_after: Some(wait) }
     }
 
-    fn window_ms(&self) -> i64 {
-        (i64::from(self.rate.window_secs) * 1000 / i64::from(self.store.time_scale.max(1))).max(1)
+    fn window_ms(&self, limit: &Limit) -> i64 {
+        let window_ms = i64::from(limit.rate.window_secs) * 1000;
+        (window_ms / i64::from(self.store.time_scale.max(1))).max(1)
+    }
+
+    /// The shortest of its windows.
+    fn shortest_ms(&self) -> i64 {
+        self.limits.iter().map(|limit| self.window_ms(limit)).min().unwrap_or(1)
     }
 
     /// How long a lease of several calls may be used.
     fn hold_ms(&self) -> i64 {
-        (self.window_ms() / 12).clamp(self.floor_ms(), 5000)
+        (self.shortest_ms() / 12).clamp(self.floor_ms(), 5000)
     }
 
     /// How much later than planned a call may arrive without being noted again.
     fn slack_ms(&self) -> i64 {
-        (self.window_ms() / 40).clamp(self.floor_ms(), 1500)
+        (self.shortest_ms() / 40).clamp(self.floor_ms(), 1500)
     }
 
     /// What a write may take, also where the window is short: or no call would ever be granted in time.
     fn floor_ms(&self) -> i64 {
-        self.window_ms().min(100)
+        self.shortest_ms().min(100)
     }
-}
-
-/// Returns when fewer than `most` of the `used` calls count.
-fn free_at(window: &Window, used: u32, most: u32) -> Option<i64> {
-    let mut left = used;
-    let frees = |(until_ms, calls): (&i64, &u32)| {
-        left = left.saturating_sub(*calls);
-        (left < most).then_some(*until_ms)
-    };
-    window.grants.iter().find_map(frees)
 }
 
 fn millis(wait: Duration) -> i64 {

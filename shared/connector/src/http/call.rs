@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ferrule_core::{Failure, Value, definition::ErrorRule};
+use ferrule_core::{Failure, Hops, Value, definition::ErrorRule};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
@@ -124,6 +124,15 @@ impl<'a> Call<'a> {
             }
         }
         self
+    }
+
+    /// Tells another hub how far a record has come, when it has come from anywhere.
+    #[must_use]
+    pub fn hops(self, hops: Hops) -> Self {
+        if hops.is_none() {
+            return self;
+        }
+        self.header(Hops::HEADER, &hops.number().to_string())
     }
 
     /// Sets a header whose value must never be shown.

@@ -30,6 +30,9 @@ use crate::{Limiter, auth::Tokens, url_guard};
 /// Most bytes of an error answer that are looked at.
 const ERROR_CAP_BYTES: usize = 64 * 1024;
 
+/// Most memory that is taken because an answer says that it is so long.
+const AT_ONCE_BYTES: usize = 2 * 1024 * 1024;
+
 /// What a client needs to know about its connection.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -109,7 +112,11 @@ impl Http {
             return Err(mistake);
         }
         url_guard::vet(&call.url, self.options.local)?;
-        let client = client::client(self.options.local, call.timeouts.connect)?;
+        let client = client::client(
+            self.options.local,
+            call.url.scheme() == "https",
+            call.timeouts.connect,
+        )?;
         let limiter = self.options.limiter.as_ref().filter(|_| call.is_limited);
         let permit = match limiter {
             Some(limiter) => Some((limiter, limiter.take().await?)),
@@ -196,7 +203,9 @@ impl Http {
     async fn read(&self, mut response: Response, call: &Call<'_>) -> Result<Bytes, Failure> {
         let is_good = response.status().as_u16() < 300;
         let cap = if is_good { call.cap_bytes } else { call.cap_bytes.min(ERROR_CAP_BYTES) };
-        let mut body = BytesMut::new();
+        let told = response.content_length().and_then(|told| usize::try_from(told).ok());
+        let mut body =
+            BytesMut::with_capacity(told.unwrap_or_default().min(cap).min(AT_ONCE_BYTES));
         loop {
             let chunk = match timeout(call.timeouts.idle, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,

@@ -1,4 +1,6 @@
-use ferrule_store::Clock;
+use ferrule_core::definition::Limits;
+use ferrule_store::{Clock, memory::Fuse};
+use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::*;
@@ -9,8 +11,26 @@ fn store() -> Store {
     Store::memory(Clock::manual(START_MS))
 }
 
-fn worker(store: &Store, rate: Rate) -> Limiter {
-    Limiter::new(store, &Tenant::new("acme").unwrap(), &Name::new("crm").unwrap(), rate)
+fn worker(store: &Store, rates: impl Into<Rates>) -> Limiter {
+    Limiter::new(store, &Tenant::new("acme").unwrap(), &Name::new("crm").unwrap(), rates)
+}
+
+/// What a connection and an integration say, such as `60/m`; nothing is empty.
+fn rates(connection: &str, integration: &str) -> Rates {
+    let limits = |text: &str| {
+        let calls = Rate::try_from(text.to_owned()).ok();
+        Limits { calls, ..Limits::default() }
+    };
+    Rates::of(Some(&limits(connection)), Some(&limits(integration)))
+}
+
+/// Takes calls one after the other until none is free; at most `most`.
+async fn take_all(limiter: &Limiter, most: usize) -> usize {
+    let mut taken = 0;
+    while taken < most && limiter.take().await.is_ok() {
+        taken += 1;
+    }
+    taken
 }
 
 /// Fails when any window has more calls than it may.
@@ -114,6 +134,31 @@ async fn connections_and_tenants_do_not_share_a_limit() {
 }
 
 #[tokio::test]
+async fn who_looks_back_an_hour_does_not_stop_who_looks_back_a_minute() {
+    let store = store();
+    let hourly = worker(&store, rates("", "1000/h"));
+    // Taken by 1, 2, 4, 8, and then ten at a time.
+    assert_eq!(take_all(&hourly, 495).await, 495);
+    let usual = worker(&store, rates("", ""));
+    assert_eq!(take_all(&usual, 100).await, 54);
+    store.clock.advance(Duration::from_mins(2));
+    assert_eq!(take_all(&usual, 100).await, 54, "the minute is over");
+    assert_eq!(take_all(&hourly, 1000).await, 405, "and the hour is not");
+}
+
+#[tokio::test]
+async fn a_slow_integration_gets_its_calls_beside_a_fast_one_and_both_keep_the_connections_limit() {
+    let store = store();
+    let fast = worker(&store, rates("600/m", ""));
+    let slow = worker(&store, rates("600/m", "10/m"));
+    assert_eq!(take_all(&fast, 300).await, 300);
+    assert_eq!(take_all(&slow, 100).await, 9);
+    assert_eq!(take_all(&fast, 1000).await, 540 - 300 - 9);
+    let twin = worker(&store, rates("600/m", "10/m"));
+    assert_eq!(take_all(&twin, 100).await, 0, "integrations that say the same share it");
+}
+
+#[tokio::test]
 async fn the_time_scale_shortens_the_window() {
     let store = Store { time_scale: 60, ..store() };
     let limiter = worker(&store, Rate { calls: 1, window_secs: 60 });
@@ -171,16 +216,30 @@ proptest! {
         steps in steps(),
         calls in 1..70_u32,
         window_secs in prop_oneof![Just(1), Just(60), Just(3600)],
+        own_calls in 1..70_u32,
+        own_secs in prop_oneof![Just(1), Just(60), Just(3600)],
     ) {
         let store = store();
-        let rate = Rate { calls, window_secs };
-        let of = |at: usize| if at < 7 { worker(&store, rate) } else { worker(&store, rate).urgent() };
+        let limits = |calls, window_secs| Limits {
+            calls: Some(Rate { calls, window_secs }),
+            ..Limits::default()
+        };
+        let (all, own) = (limits(calls, window_secs), limits(own_calls, own_secs));
+        // The last five belong to an integration with a limit of its own.
+        let of = |at: usize| {
+            let worker = worker(&store, Rates::of(Some(&all), (at >= 5).then_some(&own)));
+            if at % 5 < 3 { worker } else { worker.urgent() }
+        };
         let workers: Vec<_> = (0..10).map(of).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut arrivals = Vec::new();
+        let (mut arrivals, mut own_arrivals) = (Vec::new(), Vec::new());
         for (at, took_ms, percent, pause_ms) in steps {
             if let Ok(permit) = runtime.block_on(workers[at].take()) {
-                arrivals.push(store.clock.now_ms() + took_ms * percent / 100);
+                let arrival = store.clock.now_ms() + took_ms * percent / 100;
+                arrivals.push(arrival);
+                if at >= 5 {
+                    own_arrivals.push(arrival);
+                }
                 store.clock.advance(Duration::from_millis(u64::try_from(took_ms).unwrap()));
                 runtime.block_on(workers[at].settle(permit));
             }
@@ -188,5 +247,19 @@ proptest! {
         }
         let most = most_in_a_window(arrivals, i64::from(window_secs) * 1000);
         prop_assert!(most <= calls as usize, "{most} of {calls}");
+        let most = most_in_a_window(own_arrivals, i64::from(own_secs) * 1000);
+        prop_assert!(most <= own_calls as usize, "{most} of its own {own_calls}");
     }
+}
+
+#[tokio::test]
+async fn those_who_wait_in_one_process_do_not_race_for_the_row() {
+    let fuse = Fuse::default();
+    let store = Store::memory_with(Clock::manual(START_MS), &fuse);
+    fuse.interleave();
+    let limiter = worker(&store, Rate { calls: 6_000, window_secs: 60 });
+    let taken = join_all((0..40).map(|_| limiter.take())).await;
+    assert!(taken.iter().all(Result::is_ok));
+    let row = store.tables.get(Table::State, "acme", "limit#crm").await.unwrap().unwrap();
+    assert!(row.rev <= 2, "{} writes for forty calls", row.rev);
 }

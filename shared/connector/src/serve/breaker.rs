@@ -1,8 +1,11 @@
 //! A breaker per connection: after repeated failures it opens, messages wait, a probe closes it.
 //!
+//! It judges whether the other side answers, not whether a batch got through: a delivery that got on
+//! with some of its records, or was told no, heard an answer, whatever failed beside that.
+//!
 //! It parks nothing and loses nothing: a message that finds it open goes back on its queue, and
-//! that is no attempt. That it opens and that it closes are events, each written together with the
-//! row that makes it true.
+//! that is no attempt; nor is it for a batch that was the probe. That it opens and that it closes
+//! are events, each written together with the row that makes it true.
 
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use ferrule_core::{Envelope, Event, Failure, Name, Object, Tenant, Value, event}
 use ferrule_store::{Breaker, Item, Posted, Store, Table, When, Write, post};
 
 use super::Handler;
-use crate::Connector;
+use crate::{Connector, ratelimit::OWN_LIMIT};
 
 /// Failures in a row, over all workers, that open it.
 const OPENS_AT: u32 = 10;
@@ -18,8 +21,33 @@ const OPENS_AT: u32 = 10;
 /// How long it stays open before a probe is let through, before scaling.
 const OPEN_FOR: Duration = Duration::from_mins(1);
 
+/// So long what meets an open breaker waits without counting attempts, before scaling.
+const MOST_OPEN: Duration = Duration::from_hours(24);
+
 /// Failures that did not open it are forgotten after this long.
 const FORGET_SECS: i64 = 3600;
+
+/// What became of the rest of the work that a failure stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Some of it was taken in this delivery.
+    Taken,
+    /// Some of it was taken in an earlier one: what is left may be what fails by itself.
+    TakenBefore,
+    /// Nothing of it was ever taken.
+    Nothing,
+}
+
+impl Beside {
+    /// Reads it from how much was taken before and after a delivery.
+    pub(super) fn of(before: usize, after: usize) -> Self {
+        match (before, after) {
+            (before, after) if after > before => Self::Taken,
+            (0, _) => Self::Nothing,
+            _ => Self::TakenBefore,
+        }
+    }
+}
 
 impl<C: Connector> Handler<C> {
     /// Says when to come again while the breaker is open. When its time is over, one message is let
@@ -30,7 +58,12 @@ impl<C: Connector> Handler<C> {
         connection: &Name,
     ) -> Result<(), Failure> {
         let (breaker, rev) = self.store.breaker(tenant, connection).await?;
-        let Some(rev) = rev.filter(|_| breaker.failures >= OPENS_AT) else { return Ok(()) };
+        let Some(rev) = rev else { return Ok(()) };
+        if breaker.failures < OPENS_AT {
+            // Whoever failed: an answer ends the row of failures for all workers.
+            self.ready.note_down(tenant, connection);
+            return Ok(());
+        }
         let now = self.store.clock.now_ms();
         let wait = |until: i64| {
             let wait = Duration::from_millis((until - now).max(1).unsigned_abs());
@@ -50,23 +83,68 @@ impl<C: Connector> Handler<C> {
         }
     }
 
-    /// Counts a failure of the other side, or forgets them after a success.
+    /// Refuses a plan while the breaker is open: it is no probe, and nobody waits for it for long.
+    pub(super) async fn breaker_lets_plan(
+        &self,
+        tenant: &Tenant,
+        connection: &Name,
+    ) -> Result<(), Failure> {
+        let (breaker, _) = self.store.breaker(tenant, connection).await?;
+        if breaker.failures < OPENS_AT {
+            return Ok(());
+        }
+        Err(Failure::unavailable(connection.as_str(), "its breaker is open: it failed repeatedly"))
+    }
+
+    /// Counts a failure of the other side, or forgets them after an answer.
     pub(super) async fn tell_breaker(
         &self,
         envelope: &Envelope,
         connection: &Name,
         failure: Option<&Failure>,
+        beside: Beside,
     ) -> Result<(), Failure> {
+        let tenant = &envelope.tenant;
+        if envelope.purpose.is_plan() {
+            // What a plan meets is nobody's alarm, and it is no probe either.
+            return Ok(());
+        }
         match failure {
-            Some(failure @ Failure::Unavailable { .. }) => {
-                self.ready.note_down(&envelope.tenant, connection);
-                self.count(envelope, connection, failure).await
+            _ if beside == Beside::Taken || failure.is_none_or(is_answer) => {
+                if self.ready.was_down(tenant, connection) {
+                    self.close(envelope, connection).await?;
+                }
+                Ok(())
             }
-            None if self.ready.was_down(&envelope.tenant, connection) => {
-                self.close(envelope, connection).await
+            // Trouble of AWS says nothing of the other side.
+            Some(failure @ Failure::Unavailable { .. }) if !failure.is_own() => {
+                self.ready.note_down(tenant, connection);
+                self.count(envelope, connection, failure, beside).await
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Makes a wait of a failure that a probe met: that the other side is down is known, and costs no
+    /// attempt. When it has been down for a day, what waits is tried to its end, and parked.
+    pub(super) async fn spare(
+        &self,
+        envelope: &Envelope,
+        connection: &Name,
+        failure: Failure,
+    ) -> Result<Failure, Failure> {
+        let Failure::Unavailable { retry_after, .. } = &failure else { return Ok(failure) };
+        let (breaker, _) = self.store.breaker(&envelope.tenant, connection).await?;
+        let now = self.store.clock.now_ms();
+        let most_ms = i64::try_from(self.store.scaled(MOST_OPEN).as_millis()).unwrap_or(i64::MAX);
+        // The one that opened it is an attempt like any other.
+        let was_open = breaker.failures > OPENS_AT && now - breaker.opened_at <= most_ms;
+        if !was_open {
+            return Ok(failure);
+        }
+        let until_ms = (breaker.open_until - now).max(1).unsigned_abs();
+        let wait = Duration::from_millis(until_ms).max(retry_after.unwrap_or_default());
+        Ok(Failure::Deferred { reason: format!("{connection} is still down: {failure}"), wait })
     }
 
     async fn count(
@@ -74,9 +152,14 @@ impl<C: Connector> Handler<C> {
         envelope: &Envelope,
         connection: &Name,
         failure: &Failure,
+        beside: Beside,
     ) -> Result<(), Failure> {
         let now = self.store.clock.now_ms();
         let (before, rev) = self.store.breaker(&envelope.tenant, connection).await?;
+        // What the other side chokes on begins no row of failures; it goes on with one of others.
+        if beside == Beside::TakenBefore && before.failures == 0 {
+            return Ok(());
+        }
         let failures = before.failures + 1;
         let mut after = Breaker { failures, ..before.clone() };
         if failures >= OPENS_AT {
@@ -113,6 +196,17 @@ impl<C: Connector> Handler<C> {
 
     fn open_ms(&self) -> i64 {
         i64::try_from(self.store.scaled(OPEN_FOR).as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Tells whether a failure is what the other side answered. Our own call limit is not, nor what is wrong
+/// with the work itself: nobody may have been asked.
+pub(super) fn is_answer(failure: &Failure) -> bool {
+    match failure {
+        Failure::Rejected { .. } | Failure::Unauthorized { .. } => true,
+        Failure::Throttled { service, .. } => !service.starts_with(OWN_LIMIT),
+        Failure::Invalid { .. } => failure.is_gone() || failure.fails_run(),
+        Failure::Unavailable { .. } | Failure::Deferred { .. } => false,
     }
 }
 

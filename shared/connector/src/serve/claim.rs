@@ -28,12 +28,21 @@ impl<C: Connector> Handler<C> {
         batch: &Batch,
         time_left: Duration,
     ) -> Result<Held, Failure> {
+        let now = self.store.clock.now_ms();
+        let span_ms = i64::try_from((time_left + HOLD_MARGIN).as_millis()).unwrap_or(60_000);
+        let mine =
+            |claim| BatchClaim { held_until: now + span_ms, owner: ferrule_store::mark(), ..claim };
+        if is_first(envelope) {
+            let mut held = Held { claim: mine(BatchClaim::of(batch)), rev: None };
+            if self.save(envelope, batch, &mut held).await? {
+                return Ok(held);
+            }
+        }
         let (claim, rev) = self.store.batch_claim(envelope, batch).await?;
         let mut held = Held { claim, rev };
         if held.claim.finished {
             return Ok(held);
         }
-        let now = self.store.clock.now_ms();
         let busy_ms = held.claim.held_until - now;
         if busy_ms > 0 {
             let wait = Duration::from_millis(busy_ms.unsigned_abs());
@@ -44,9 +53,7 @@ impl<C: Connector> Handler<C> {
             let tried = letters.map(|one| if one == letter::OPEN { letter::TRIED } else { one });
             held.claim.done = tried.collect();
         }
-        let span_ms = i64::try_from((time_left + HOLD_MARGIN).as_millis()).unwrap_or(60_000);
-        held.claim.held_until = now + span_ms;
-        held.claim.owner = ferrule_store::mark();
+        held.claim = mine(held.claim);
         if self.save(envelope, batch, &mut held).await? {
             Ok(held)
         } else {
@@ -109,4 +116,10 @@ impl<C: Connector> Handler<C> {
         let note = Note::Batch { seq: batch.seq, others, counts, timings, failed: None };
         self.store.send_task("journal", envelope, Task::Note(note)).await
     }
+}
+
+/// Tells whether a message most likely comes for the first time: then nothing is known of its batch, and
+/// it is taken without asking.
+fn is_first(envelope: &Envelope) -> bool {
+    envelope.failures == 0 && envelope.not_before == 0 && !envelope.replayed
 }

@@ -7,15 +7,17 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{
-    Batch, Checkpoint, CursorState, Digest, Envelope, Failure, Message, Note, Page, Record, Run,
-    Selector, Task, Value, cut,
+    Batch, Checkpoint, CursorState, Digest, Envelope, Failure, Note, Page, Record, Run, Selector,
+    Task, Value,
     definition::{Cursor, Integration, Source},
 };
 use ferrule_store::{Affected, ErrorRow, fresh};
 
 use super::{
     Handler,
+    breaker::Beside,
     ready::{Ready, typed},
+    sample,
 };
 use crate::{Connector, Extract, Fetched, Rejected};
 
@@ -49,7 +51,11 @@ impl<C: Connector> Handler<C> {
         let fetched =
             self.fetch(&integration, &of, page, envelope, selector.as_ref(), time_left).await?;
         let mut next = advance(checkpoint, page, &fetched, self.max_pages(&integration)?)?;
-        let taken = self.sort_out(envelope, fetched, selector.as_mut(), &mut next).await?;
+        let mut taken = self.sort_out(envelope, fetched, selector.as_mut(), &mut next).await?;
+        if let Some(sample) = page.sample {
+            let per_hour = self.source_per_hour(envelope, &integration).await?;
+            sample::bound(&mut next, &mut taken.1, sample, per_hour);
+        }
         self.send_batches(envelope, &integration, taken, &mut next).await?;
         next.by = ferrule_store::mark();
         next.cursor = selector.map(Selector::into_state);
@@ -101,7 +107,11 @@ impl<C: Connector> Handler<C> {
         let source = source_of(integration)?;
         let name = &source.connection;
         let ready = self.ready(envelope, name, integration.limits.as_ref()).await?;
-        self.breaker_lets_pass(&envelope.tenant, name).await?;
+        if envelope.purpose.is_plan() {
+            self.breaker_lets_plan(&envelope.tenant, name).await?;
+        } else {
+            self.breaker_lets_pass(&envelope.tenant, name).await?;
+        }
         let keys = typed(&source.settings, "source")?;
         let cursor = self.cursor(integration)?;
         let ask = async |ready: &Ready<C>| {
@@ -121,7 +131,7 @@ impl<C: Connector> Handler<C> {
         if let Some(renewed) = self.renewed(&ready, outcome.as_ref().err()).await {
             outcome = ask(&renewed).await;
         }
-        self.tell_breaker(envelope, name, outcome.as_ref().err()).await?;
+        self.tell_breaker(envelope, name, outcome.as_ref().err(), Beside::Nothing).await?;
         outcome
     }
 
@@ -153,6 +163,10 @@ impl<C: Connector> Handler<C> {
             }
         }
         next.counts.refused += rejected.len() as u64;
+        if envelope.purpose.is_plan() {
+            sample::note_rejected(next, &origin, rejected);
+            return Ok((origin, taken));
+        }
         let rows: Vec<ErrorRow> =
             rejected.into_iter().map(|one| self.error_row(envelope, &origin, one)).collect();
         self.store.log_errors(&envelope.tenant, &rows).await?;
@@ -168,17 +182,12 @@ impl<C: Connector> Handler<C> {
     ) -> Result<(), Failure> {
         let most = integration.limits.as_ref().and_then(|limits| limits.batch);
         let most = most.map_or(ferrule_core::MAX_RECORDS, usize::from);
-        let mut messages = Vec::new();
-        for records in cut(records, most) {
-            let batch =
-                Batch { seq: next.next_seq, origin: origin.clone(), records, ..Batch::default() };
+        let of = |records| {
+            let seq = next.next_seq;
             next.next_seq += integration.batch_room();
-            messages.push(Message { envelope: fresh(envelope), task: Task::Transform(batch) });
-        }
-        if messages.is_empty() {
-            return Ok(());
-        }
-        self.store.send("transform", &messages, Duration::ZERO).await
+            Task::Transform(Batch { seq, origin: origin.clone(), records, ..Batch::default() })
+        };
+        self.store.send_records("transform", &fresh(envelope), (records, most), of).await
     }
 
     /// Asks for the page after `page`, or tells the journal that the source is read.
@@ -190,13 +199,14 @@ impl<C: Connector> Handler<C> {
     ) -> Result<(), Failure> {
         if let Some(position) = &checkpoint.position {
             let number = checkpoint.page;
-            let next = Page { number, position: position.clone(), full: page.full };
+            let next = Page { number, position: position.clone(), ..page.clone() };
             self.store.send_task(C::NAME, envelope, Task::Extract(next)).await
         } else {
             let note = Note::End {
                 batches: checkpoint.next_seq,
                 counts: checkpoint.counts,
                 timings: checkpoint.timings,
+                found: checkpoint.found.clone(),
             };
             self.store.send_task("journal", envelope, Task::Note(note)).await
         }
@@ -272,7 +282,7 @@ mod tests {
     use super::*;
 
     fn visit(before: Checkpoint, number: u32, here: i64, next: i64) -> Result<Checkpoint, Failure> {
-        let page = Page { number, position: here.into(), full: false };
+        let page = Page { number, position: here.into(), ..Page::default() };
         let fetched = Fetched { next: Some(next.into()), ..Fetched::default() };
         advance(before, &page, &fetched, 1_000)
     }
@@ -305,7 +315,7 @@ mod tests {
     fn a_source_that_goes_on_beyond_its_cap_fails() {
         let next = visit(Checkpoint::default(), 998, 998, 999).unwrap();
         assert_eq!(visit(next, 999, 999, 1_000).unwrap_err().code(), "PAGE_CAP");
-        let end = Page { number: 999, position: 999.into(), full: false };
+        let end = Page { number: 999, position: 999.into(), ..Page::default() };
         assert!(advance(Checkpoint::default(), &end, &Fetched::default(), 1_000).is_ok());
     }
 

@@ -6,13 +6,15 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{
-    Batch, Digest, Envelope, Failure, Task,
+    Batch, Digest, Envelope, Failure, Name, Task,
     definition::{Destination, Integration},
 };
 use ferrule_store::{Affected, ErrorRow, letter};
+use tracing::warn;
 
 use super::{
     Handler,
+    breaker::Beside,
     claim::Held,
     ready::{Ready, typed},
 };
@@ -29,54 +31,90 @@ impl<C: Connector> Handler<C> {
         let to = destination_of(&integration)?;
         let name = &to.connection;
         let started = Instant::now();
-        self.breaker_lets_pass(&envelope.tenant, name).await?;
+        let limits = integration.limits.as_ref();
+        if let Err(open) = self.breaker_lets_pass(&envelope.tenant, name).await {
+            return Err(self.in_turn(envelope, name, limits, open).await);
+        }
         let mut held = if C::IDEMPOTENT {
             Held::default()
         } else {
             self.take(envelope, batch, time_left).await?
         };
-        let mut done = dispositions(held.claim.letters(batch.records.len()));
+        let before = held.claim.letters(batch.records.len());
+        let mut tried: Vec<bool> = before.iter().map(|one| *one == letter::TRIED).collect();
+        let mut done = dispositions(before);
+        let had = taken(&done);
         let outcome = if held.claim.finished {
             Ok(())
         } else {
-            self.write(envelope, (&integration, to), batch, &mut done, time_left).await
+            let id = batch_id(envelope, batch, &held.claim.digest);
+            self.write(envelope, (&integration, to), (batch, &id), &mut done, time_left).await
         };
+        self.tell_twice(envelope, to, batch, (&tried, &done)).await;
+        take_unsure(&mut done, &mut tried);
         if let Err(failure) = outcome {
-            let failure = self.keep(envelope, batch, &mut held, &done, failure).await?;
-            self.tell_breaker(envelope, name, Some(&failure)).await?;
-            return Err(failure);
+            // Who has begun goes on at once: a backlog of half-done batches would never end any.
+            let has_begun = done.iter().any(Option::is_some);
+            let failure = self.keep(envelope, batch, &mut held, (&done, &tried), failure).await?;
+            let beside = Beside::of(had, taken(&done));
+            self.tell_breaker(envelope, name, Some(&failure), beside).await?;
+            let failure = self.spare(envelope, name, failure).await?;
+            if has_begun {
+                return Err(failure);
+            }
+            return Err(self.in_turn(envelope, name, limits, failure).await);
         }
-        if !held.claim.finished {
-            self.tell_breaker(envelope, name, None).await?;
-        }
-        self.park_refused(envelope, batch, &done).await?;
         held.claim.done = letters(&done);
-        let counts = held.claim.counts();
-        self.tell_journal(envelope, batch, counts, Vec::new(), started.elapsed()).await?;
-        if !C::IDEMPOTENT && !held.claim.finished {
-            self.finish(envelope, batch, &mut held).await?;
+        let told = self.tell_of(envelope, name, batch, (&held, &done), started).await;
+        if C::IDEMPOTENT || held.claim.finished {
+            return told;
         }
-        Ok(())
+        match told {
+            Ok(()) => self.finish(envelope, batch, &mut held).await,
+            Err(failure) => {
+                // What is written is not written again because nobody could be told of it.
+                if let Err(other) = self.give_back(envelope, batch, &mut held).await {
+                    warn!(code = other.code(), failure = %other, "cannot keep what is done");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Says what became of a batch to everybody who has to know.
+    async fn tell_of(
+        &self,
+        envelope: &Envelope,
+        connection: &Name,
+        batch: &Batch,
+        (held, done): (&Held, &[Option<Disposition>]),
+        started: Instant,
+    ) -> Result<(), Failure> {
+        if !held.claim.finished {
+            self.tell_breaker(envelope, connection, None, Beside::Taken).await?;
+        }
+        self.park_refused(envelope, batch, done).await?;
+        let counts = held.claim.counts();
+        self.tell_journal(envelope, batch, counts, Vec::new(), started.elapsed()).await
     }
 
     async fn write(
         &self,
         envelope: &Envelope,
         (integration, output): (&Integration, &Destination),
-        batch: &Batch,
+        (batch, batch_id): (&Batch, &str),
         done: &mut [Option<Disposition>],
         time_left: Duration,
     ) -> Result<(), Failure> {
         let ready = self.ready(envelope, &output.connection, integration.limits.as_ref()).await?;
         let target = typed(&output.settings, "output")?;
-        let batch_id = format!("{}-{}", envelope.run, batch.seq);
         let write = async |ready: &Ready<C>, done: &mut [Option<Disposition>]| {
             let load = Load {
                 context: ready.context(self, time_left),
                 target: &target,
                 mode: output.mode,
                 records: &batch.records,
-                batch_id: &batch_id,
+                batch_id,
                 rules: &integration.errors,
             };
             self.connector.load(&load, done).await
@@ -86,7 +124,7 @@ impl<C: Connector> Handler<C> {
             outcome = write(&renewed, done).await;
         }
         outcome?;
-        match done.iter().position(Option::is_none) {
+        match done.iter().position(|one| matches!(one, None | Some(Disposition::Unsure))) {
             None => Ok(()),
             Some(at) => Err(Failure::unavailable(
                 C::NAME,
@@ -102,12 +140,17 @@ impl<C: Connector> Handler<C> {
         envelope: &Envelope,
         batch: &Batch,
         held: &mut Held,
-        done: &[Option<Disposition>],
+        (done, tried): (&[Option<Disposition>], &[bool]),
         failure: Failure,
     ) -> Result<Failure, Failure> {
         self.park_refused(envelope, batch, done).await?;
         if !C::IDEMPOTENT {
-            held.claim.done = letters(done);
+            let letters = letters(done);
+            let tried = letters.chars().zip(tried).map(|(one, tried)| match (one, tried) {
+                (letter::OPEN, true) => letter::TRIED,
+                (one, _) => one,
+            });
+            held.claim.done = tried.collect();
             self.give_back(envelope, batch, held).await?;
         }
         Ok(failure)
@@ -149,16 +192,39 @@ impl<C: Connector> Handler<C> {
     }
 }
 
-fn destination_of(integration: &Integration) -> Result<&Destination, Failure> {
+/// Counts what the target has taken. What is refused may have been refused before anybody was asked.
+fn taken(done: &[Option<Disposition>]) -> usize {
+    let is_taken = |one: &&Option<Disposition>| {
+        !matches!(one, None | Some(Disposition::Unsure | Disposition::Refused { .. }))
+    };
+    done.iter().filter(is_taken).count()
+}
+
+/// Opens again what was sent and got no answer, and notes that it was tried.
+fn take_unsure(done: &mut [Option<Disposition>], tried: &mut [bool]) {
+    for (one, tried) in done.iter_mut().zip(tried) {
+        *tried |= one.take_if(|one| *one == Disposition::Unsure).is_some();
+    }
+}
+
+pub(super) fn destination_of(integration: &Integration) -> Result<&Destination, Failure> {
     integration.output.destination().ok_or_else(|| {
         let name = &integration.metadata.name;
         Failure::coded("DEFINITION", format!("integration {name} has no target to write into"))
     })
 }
 
+/// Names a batch to its target. A page whose process died is read again, and may hold other records by
+/// then: where the books tell their batches apart, their names do too, or a target that knows the name
+/// would take the second for the first.
+pub(super) fn batch_id(envelope: &Envelope, batch: &Batch, digest: &str) -> String {
+    let id = format!("{}-{}", envelope.run, batch.seq);
+    digest.get(..8).map_or(id.clone(), |mark| format!("{id}-{mark}"))
+}
+
 fn letters(done: &[Option<Disposition>]) -> String {
     let letter_of = |one: &Option<Disposition>| match one {
-        None => letter::OPEN,
+        None | Some(Disposition::Unsure) => letter::OPEN,
         Some(Disposition::Created) => letter::CREATED,
         Some(Disposition::Updated) => letter::UPDATED,
         Some(Disposition::Unchanged) => letter::UNCHANGED,

@@ -6,8 +6,13 @@ mod claim;
 mod extract;
 mod gone;
 mod load;
+mod look;
 mod notify;
 mod ready;
+mod release;
+mod sample;
+mod turns;
+mod twice;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,15 +46,19 @@ impl<C: Connector> Stage for Handler<C> {
         C::NAME
     }
 
-    async fn handle(&self, message: Message, time_left: Duration) -> Result<(), Failure> {
+    async fn handle(&self, message: &Message, time_left: Duration) -> Result<(), Failure> {
         let Message { envelope, task } = message;
         match task {
-            Task::Extract(page) => self.extract(&envelope, &page, time_left).await,
+            Task::Extract(page) => self.extract(envelope, page, time_left).await,
             Task::Load(batch) => match batch.recipient {
-                Some(at) => self.notify(&envelope, &batch, at, time_left).await,
-                None => self.load(&envelope, &batch, time_left).await,
+                Some(at) => self.notify(envelope, batch, at, time_left).await,
+                None if envelope.purpose.is_deliver() => {
+                    self.load(envelope, batch, time_left).await
+                }
+                None => self.look(envelope, batch, time_left).await,
             },
-            Task::Check(check) => self.check(&envelope, &check, time_left).await,
+            Task::Release(release) => self.release(envelope, release, time_left).await,
+            Task::Check(check) => self.check(envelope, check, time_left).await,
             Task::Transform(_)
             | Task::Note(_)
             | Task::Events(_)

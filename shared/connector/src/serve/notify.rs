@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::{
     Handler,
+    breaker::{Beside, is_answer},
     claim::Held,
     ready::{Ready, typed},
 };
@@ -55,8 +56,8 @@ struct Progress {
     letters: Vec<char>,
     /// Refused, and not in the error log yet.
     refused: Vec<(Task, Failure)>,
-    /// The other side was asked.
-    has_called: bool,
+    /// The other side took one, or refused one.
+    has_answered: bool,
 }
 
 impl<C: Connector> Handler<C> {
@@ -87,7 +88,8 @@ impl<C: Connector> Handler<C> {
                 *one = letter::TRIED;
             }
         }
-        let mut progress = Progress { held, letters, refused: Vec::new(), has_called: false };
+        let had = told(&letters);
+        let mut progress = Progress { held, letters, refused: Vec::new(), has_answered: false };
         let outcome = if progress.held.claim.finished {
             Ok(())
         } else {
@@ -96,11 +98,12 @@ impl<C: Connector> Handler<C> {
         self.put_down(&errand, &mut progress).await?;
         if let Err(failure) = outcome {
             self.give_back(envelope, batch, &mut progress.held).await?;
-            self.tell_breaker(envelope, name, Some(&failure)).await?;
+            let beside = Beside::of(had, had + usize::from(progress.has_answered));
+            self.tell_breaker(envelope, name, Some(&failure), beside).await?;
             return Err(failure);
         }
-        if progress.has_called {
-            self.tell_breaker(envelope, name, None).await?;
+        if progress.has_answered {
+            self.tell_breaker(envelope, name, None, Beside::Taken).await?;
         }
         self.account(&errand, &mut progress.held).await
     }
@@ -141,9 +144,10 @@ impl<C: Connector> Handler<C> {
                 }
             }
             calls += 1;
-            progress.has_called = true;
             let again = errand.envelope.replayed || progress.letters[at] == letter::TRIED;
-            match self.tell_as_now(errand, (&mut ready, &target), record, again).await {
+            let told = self.tell_as_now(errand, (&mut ready, &target), record, again).await;
+            progress.has_answered |= told.as_ref().err().is_none_or(is_answer);
+            match told {
                 Ok(()) => progress.letters[at] = letter::TOLD,
                 Err(failure) if is_about_one(&failure) => {
                     warn!(code = failure.code(), %failure, "parked a notification");
@@ -283,6 +287,11 @@ impl<C: Connector> Handler<C> {
         }
         self.finish(envelope, batch, held).await
     }
+}
+
+/// Counts those that were told.
+fn told(letters: &[char]) -> usize {
+    letters.iter().filter(|one| **one == letter::TOLD).count()
 }
 
 /// Tells whether a failure is about one notification, so that its neighbours go on.

@@ -9,16 +9,16 @@ use std::{
 
 use ferrule_core::{
     Envelope, Failure, Name, Object, Tenant, Value,
-    definition::{Connection, Limits, Rate, Urgency},
+    definition::{Connection, Limits, Urgency},
 };
 use ferrule_store::Secret;
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use super::Handler;
-use crate::{Connector, Context, DEFAULT_RATE, Http, HttpOptions, Limiter};
+use crate::{Connector, Context, Http, HttpOptions, Limiter, ratelimit::Rates};
 
-type Clients = HashMap<(Tenant, Name, Rate), Lanes>;
+type Clients = HashMap<(Tenant, Name, Rates), Lanes>;
 
 /// The client of a connection, and the same for urgent work.
 #[derive(Debug, Clone)]
@@ -27,9 +27,11 @@ struct Lanes {
     urgent: Http,
 }
 
-/// HTTP clients by connection and rate: workers of one process share connections and call leases.
+/// HTTP clients by connection and limits: workers of one process share connections and call leases.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
+    /// Who was sent away last, and until when.
+    pub(super) turns: super::turns::Turns,
     clients: Mutex<Clients>,
     /// Connections that failed in this process since their last success: only these have a breaker
     /// row to forget.
@@ -113,10 +115,20 @@ impl<C: Connector> Handler<C> {
         }
         let owner = owner::<C>()?;
         let secret = self.store.secrets.read(&owner, tenant, name, false).await?;
-        let rate = rate(connection.limits.as_ref(), limits);
-        let lanes = self.lanes(tenant, name, rate);
+        let rates = Rates::of(connection.limits.as_ref(), limits);
+        let lanes = self.lanes(tenant, name, rates);
         let http = if envelope.urgency == Urgency::High { lanes.urgent } else { lanes.usual };
         Ready::new(tenant, connection, secret.as_ref(), http)
+    }
+
+    /// Returns how many calls a connection may get in an hour, for an integration with these limits.
+    pub(super) async fn per_hour(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        limits: Option<&Limits>,
+    ) -> Result<u64, Failure> {
+        Ok(self.rates(tenant, name, limits).await?.per_hour())
     }
 
     /// Returns the connection with its secret as it is now, when `failure` says that an older one was
@@ -154,14 +166,25 @@ impl<C: Connector> Handler<C> {
         Ready::new(tenant, Arc::clone(connection), secret.as_ref(), http.clone()).map(Some)
     }
 
-    fn lanes(&self, tenant: &Tenant, name: &Name, rate: Rate) -> Lanes {
+    /// Returns the limits that an integration calls a connection under.
+    pub(super) async fn rates(
+        &self,
+        tenant: &Tenant,
+        name: &Name,
+        limits: Option<&Limits>,
+    ) -> Result<Rates, Failure> {
+        let connection = self.definitions.connection(tenant, name).await?;
+        Ok(Rates::of(connection.limits.as_ref(), limits))
+    }
+
+    fn lanes(&self, tenant: &Tenant, name: &Name, rates: Rates) -> Lanes {
         let mut clients = self.ready.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (tenant.clone(), name.clone(), rate);
+        let key = (tenant.clone(), name.clone(), rates);
         let lanes = clients.entry(key).or_insert_with(|| {
             let usual = Http::new(HttpOptions {
                 local: self.local,
                 clock: self.store.clock.clone(),
-                limiter: Some(Limiter::new(&self.store, tenant, name, rate)),
+                limiter: Some(Limiter::new(&self.store, tenant, name, rates)),
                 ..HttpOptions::new(name.as_str())
             });
             Lanes { urgent: usual.urgent(), usual }
@@ -173,17 +196,6 @@ impl<C: Connector> Handler<C> {
 /// Whose secrets a connector's are.
 fn owner<C: Connector>() -> Result<Name, Failure> {
     Name::new(C::NAME).map_err(|e| Failure::invalid(e.to_string()))
-}
-
-/// Takes the stricter of the connection's and the integration's call limit.
-fn rate(connection: Option<&Limits>, integration: Option<&Limits>) -> Rate {
-    let calls = |limits: Option<&Limits>| limits.and_then(|limits| limits.calls);
-    let per_hour = |rate: &Rate| u64::from(rate.calls) * 3600 / u64::from(rate.window_secs.max(1));
-    [calls(connection), calls(integration)]
-        .into_iter()
-        .flatten()
-        .min_by_key(per_hour)
-        .unwrap_or(DEFAULT_RATE)
 }
 
 /// Reads a connector's own keys; the failure names the place.

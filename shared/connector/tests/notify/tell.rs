@@ -78,7 +78,7 @@ async fn what_is_replayed_is_never_too_late_and_looked_for_first() {
     let mut message = world.message(&["a"]);
     message.envelope.replayed = true;
     for _ in 0..2 {
-        world.store.send("bell", &[message.clone()], Duration::ZERO).await.unwrap();
+        world.store.send("bell", vec![message.clone()], Duration::ZERO).await.unwrap();
     }
     world.settle().await;
     assert_eq!(world.heard(), ["front: n-a"], "twice asked for, once done");
@@ -105,7 +105,7 @@ async fn what_was_told_before_it_was_parked_is_not_told_again_by_a_replay() {
     world.settle().await;
     let mut message = world.message(&["a"]);
     message.envelope.replayed = true;
-    world.store.send("bell", &[message], Duration::ZERO).await.unwrap();
+    world.store.send("bell", vec![message], Duration::ZERO).await.unwrap();
     world.settle().await;
     assert_eq!(world.heard(), ["front: n-a"]);
 }
@@ -117,7 +117,7 @@ async fn a_replay_of_what_nobody_was_told_is_stood_in_for_once() {
     let mut message = world.message(&["a"]);
     message.envelope.replayed = true;
     for _ in 0..2 {
-        world.store.send("bell", &[message.clone()], Duration::ZERO).await.unwrap();
+        world.store.send("bell", vec![message.clone()], Duration::ZERO).await.unwrap();
         world.settle().await;
     }
     assert_eq!(world.heard(), ["back: n-a"]);
@@ -133,7 +133,7 @@ async fn a_record_says_nothing_of_when_it_came() {
     let mut notification: Notification = batch.records[0].value.to().unwrap();
     notification.at = 1_000;
     batch.records[0].value = Value::of(&notification).unwrap();
-    world.store.send("bell", &[message], Duration::ZERO).await.unwrap();
+    world.store.send("bell", vec![message], Duration::ZERO).await.unwrap();
     assert!(world.deliver(&world.runner()).await);
     assert_eq!(world.heard(), ["front: n-a"]);
 }
@@ -167,7 +167,7 @@ async fn a_secret_that_was_rotated_meanwhile_is_read_again_at_once() {
     assert!(world.deliver(&world.runner()).await);
     assert_eq!(world.heard(), ["front: n-a", "front: n-b"]);
     let world = rotated().await;
-    world.store.send("bell", &[check(&world, "r1")], Duration::ZERO).await.unwrap();
+    world.store.send("bell", vec![check(&world, "r1")], Duration::ZERO).await.unwrap();
     assert!(world.deliver(&world.runner()).await);
     assert!(answer(&world, "r1").await.unwrap().ok);
 }
@@ -176,7 +176,7 @@ async fn a_secret_that_was_rotated_meanwhile_is_read_again_at_once() {
 async fn the_answer_of_a_check_is_written_down_though_not_at_the_first_attempt() {
     for calls in 0..12 {
         let world = World::new().await;
-        world.store.send("bell", &[check(&world, "r1")], Duration::ZERO).await.unwrap();
+        world.store.send("bell", vec![check(&world, "r1")], Duration::ZERO).await.unwrap();
         world.fuse.light(calls);
         assert!(world.deliver(&world.runner()).await);
         world.fuse.mend();

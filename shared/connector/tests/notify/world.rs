@@ -142,7 +142,7 @@ impl World {
         run.progress = progress;
         let delivery =
             Delivery { integration: integration.metadata.name, id: Digest::of(&[b"d1"]) };
-        store.claim_delivery(&tenant, &delivery, &run, START_MS / 1000 + 9999).await.unwrap();
+        let run = store.claim_run(&tenant, &delivery, run).await.unwrap().run;
         Self { store, fuse, bell: Bell::default(), tenant, run }
     }
 
@@ -175,7 +175,7 @@ impl World {
     /// Sends notifications to the first recipient, as `dispatch` does, with its note.
     pub(crate) async fn send(&self, titles: &[&str]) {
         let message = self.message(titles);
-        self.store.send("bell", std::slice::from_ref(&message), Duration::ZERO).await.unwrap();
+        self.store.send("bell", vec![message.clone()], Duration::ZERO).await.unwrap();
         let kept = [piece_seq(0, 0, 0), piece_seq(0, 1, 0)];
         let others = vec![(kept[0] + 1, kept[1] - kept[0] - 1), (kept[1] + 1, ROOM - kept[1] - 1)];
         let (counts, timings) = (Counts::default(), Timings::default());
@@ -211,7 +211,7 @@ impl World {
         for received in std::iter::from_fn(|| queues.receive("dispatch")).collect::<Vec<_>>() {
             let message = Message::decode(&received.body).unwrap();
             if matches!(message.task, Task::Load(_)) {
-                self.store.send("bell", &[message], Duration::ZERO).await.unwrap();
+                self.store.send("bell", vec![message], Duration::ZERO).await.unwrap();
                 queues.delete("dispatch", received.id);
                 forwarded = true;
             } else {
