@@ -13,6 +13,7 @@ mod event;
 mod generated;
 pub mod okta;
 pub mod postgres;
+pub mod proxy;
 mod script;
 mod server;
 pub mod servicenow;

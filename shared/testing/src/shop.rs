@@ -37,6 +37,8 @@ pub enum Fault {
     LedgerLostAnswer,
     /// The ledger answers 429 with `Retry-After: 1`.
     LedgerTooMany,
+    /// Nothing: what goes wrong is elsewhere.
+    Nothing,
 }
 
 impl Fault {
@@ -51,6 +53,9 @@ impl Fault {
         Self::LedgerTooMany,
     ];
 }
+
+/// The line of the definitions that names the header with keys.
+const KEYS: &str = "  idempotency_header: Idempotency-Key\n";
 
 /// Whether the ledger heeds the header `Idempotency-Key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,9 +119,14 @@ impl Shop {
         Self { vendor, world }
     }
 
-    /// Returns the definitions that copy the shop's customers into the ledger.
+    /// Returns the definitions that copy the shop's customers into the ledger. They say so when it is
+    /// deaf: no header names its keys.
     pub fn definitions(&self) -> String {
-        DEFINITIONS.replace("{{url}}", &self.vendor.url(""))
+        let definitions = DEFINITIONS.replace("{{url}}", &self.vendor.url(""));
+        match self.world.lock().unwrap().ledger {
+            Ledger::Keyed => definitions,
+            Ledger::Deaf => definitions.replace(KEYS, ""),
+        }
     }
 
     /// Returns what the ledger holds.
