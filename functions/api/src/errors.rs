@@ -11,6 +11,7 @@ use crate::{
     input::{Asked, Steps},
     page::{Page, Wanted},
     problem::Problem,
+    replays::guarded,
     views::ErrorView,
 };
 
@@ -57,12 +58,14 @@ pub(crate) async fn replay(
     State(store): State<Store>,
     Steps(id): Steps<String>,
 ) -> Result<Json<ErrorView>, Problem> {
-    match store.replay(&caller.tenant, &id, &caller.who()).await {
+    let by = (&*caller.who(), caller.may_approve());
+    match store.replay(&caller.tenant, &id, by).await {
         Ok(row) => Ok(Json(row.into())),
         Err(NotReplayed::Unknown(id)) => Err(Problem::not_found(format!("error {id}"))),
         Err(NotReplayed::Nothing(why)) => {
             Err(Problem::new(StatusCode::CONFLICT, "nothing_to_replay", why))
         }
+        Err(NotReplayed::Guarded) => Err(guarded()),
         Err(NotReplayed::Failed(failure)) => Err(failure.into()),
     }
 }

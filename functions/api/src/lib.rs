@@ -1,24 +1,16 @@
 #![doc = include_str!("../README.md")]
 
-mod auth;
-mod checks;
-mod config;
-mod definitions;
+mod cost;
 mod errors;
-mod etag;
-mod health;
-mod input;
 mod keys;
 mod openapi;
-mod page;
-mod problem;
 mod records;
 mod replays;
 mod reserved;
 mod router;
 mod runs;
 mod status;
-mod validate;
 mod views;
 
+use ferrule_http::{auth, input, page, problem};
 pub use router::app;

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ferrule_core::Failure;
-use ferrule_store::{ReplayWish, Store};
+use ferrule_store::{NotReplayed, ReplayWish, Store};
 use http::StatusCode;
 use tracing::warn;
 
@@ -55,9 +55,13 @@ pub(crate) async fn start(
         let preview = store.preview_replay(&caller.tenant, &pick, asked.with).await?;
         return Ok(Json(PreviewView::of(preview, asked.with, rate, &store)).into_response());
     }
+    if !caller.may_approve() && store.is_any_guarded(&caller.tenant, &pick.ids).await? {
+        return Err(guarded());
+    }
     let action = format!("REPLAY {} with={} rate={rate}", asked.words(), view::word_of(asked.with));
     store.audit(&caller.tenant, &caller.key, &action, "started").await?;
-    let wish = ReplayWish { by: caller.who(), pick, with: asked.with, rate };
+    let (by, approves) = (caller.who(), caller.may_approve());
+    let wish = ReplayWish { by, pick, with: asked.with, rate, approves };
     let begun = store.start_replay(&caller.tenant, wish).await?;
     let replay = match store.advance_replay(&caller.tenant, &begun.id, TIME).await {
         Ok(replay) => replay.unwrap_or(begun),
@@ -67,6 +71,11 @@ pub(crate) async fn start(
         }
     };
     Ok((StatusCode::ACCEPTED, Json(ReplayView::from(replay))).into_response())
+}
+
+/// Says that it takes the right to approve.
+pub(crate) fn guarded() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", NotReplayed::Guarded.to_string())
 }
 
 /// Answers `GET /v1/replays`.

@@ -117,7 +117,7 @@ fn value(thing: &impl Serialize) -> Result<Value, Failure> {
 
 fn run_row(run: ferrule_core::Run) -> Result<RecordView, Failure> {
     let (key, changed) = (run.run.to_string(), run.ended_at.unwrap_or(run.started_at));
-    Ok(row(key, Some(changed), value(&RunView::from(run))?))
+    Ok(row(key, Some(changed), value(&RunView::in_short(run))?))
 }
 
 fn error_row(error: ferrule_store::ErrorRow) -> Result<RecordView, Failure> {

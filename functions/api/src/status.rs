@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use ferrule_core::{
-    Failure, Name, Tenant,
+    Failure, Name, Run, Tenant,
     definition::{Integration, Trigger},
 };
 use ferrule_store::{DefinitionKind, Store};
@@ -53,18 +53,34 @@ pub(crate) async fn status(
 
 async fn one(store: &Store, tenant: &Tenant, name: Name) -> Result<Option<StatusView>, Failure> {
     let Some(stored) = store.integration(tenant, &name).await? else { return Ok(None) };
-    let (mut runs, _) = store.runs(tenant, Some(&name), 1, None).await?;
+    let last = last_run(store, tenant, &name).await?;
     let standing = store.standing(tenant, &name).await?;
-    let last = runs.pop();
+    let pause = store.pause(tenant, &stored.definition).await?;
     let success_ms = Some(standing.success_ms).filter(|ms| *ms > 0);
     Ok(Some(StatusView {
         integration: name.to_string(),
         trigger: trigger(&stored.definition),
         running: is_running(last.as_ref()),
         last_run: last.map(Into::into),
+        paused: pause.map(|pause| pause.to_string()),
         last_success: success_ms.map(time),
         cursor: standing.cursor.and_then(|cursor| cursor.high).map(|high| high.to_string()),
     }))
+}
+
+/// Plans that are looked past.
+const PLANS: usize = 50;
+
+/// Returns the newest run. A plan says nothing of how an integration stands.
+async fn last_run(store: &Store, tenant: &Tenant, name: &Name) -> Result<Option<Run>, Failure> {
+    for limit in [1, PLANS] {
+        let (runs, next) = store.runs(tenant, Some(name), limit, None).await?;
+        let run = runs.into_iter().find(|run| !run.purpose.is_plan());
+        if run.is_some() || next.is_none() {
+            return Ok(run);
+        }
+    }
+    Ok(None)
 }
 
 fn trigger(integration: &Integration) -> &'static str {

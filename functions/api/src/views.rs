@@ -1,17 +1,15 @@
 //! What callers get to see. Kept apart from what is stored, so that either can change.
 
-use ferrule_core::{Counts, Run, RunState, Timings, Value};
+use ferrule_core::{Counts, Purpose, Run, Timings, Value};
+pub(crate) use ferrule_http::time;
 use ferrule_store::{Affected, CustomerKey, Done, ErrorRow, HubRecord, Store};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Writes milliseconds since 1970 as RFC 3339.
-pub(crate) fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default()
-}
+use crate::runs::{GuardView, PlanView};
 
 /// Names a value of a closed set as it is written in JSON.
-fn word(value: &impl Serialize) -> String {
+pub(crate) fn word(value: &impl Serialize) -> String {
     let value = Value::of(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -27,7 +25,10 @@ pub(crate) struct RunView {
     trigger: String,
     /// It read everything, whatever the cursor said.
     full: bool,
-    /// `running`, `succeeded`, `partial` (some records are in the error log) or `failed`.
+    /// `run`, or `plan`: it says what a run would do, and has done nothing.
+    kind: &'static str,
+    /// `running`, `waiting_for_approval` (its guard has stopped it before the first write), `succeeded`,
+    /// `partial` (some records are in the error log), `failed`, or `skipped` (it did not begin).
     state: String,
     started_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,11 +51,17 @@ pub(crate) struct RunView {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// What a plan found out; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanView>,
+    /// What the guard of the run says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guard: Option<GuardView>,
 }
 
 /// What became of records. Every record read is in exactly one of the others.
 #[derive(Debug, Serialize, JsonSchema)]
-struct CountsView {
+pub(crate) struct CountsView {
     read: u64,
     skipped: u64,
     ignored: u64,
@@ -69,6 +76,8 @@ struct CountsView {
     told: u64,
     /// Put into a digest, which is a run of its own.
     digested: u64,
+    /// Would be written, and it is not known what that changes; only in plans and guards.
+    unknown: u64,
 }
 
 /// Milliseconds.
@@ -83,7 +92,8 @@ struct TimingsView {
 impl From<Counts> for CountsView {
     fn from(counts: Counts) -> Self {
         let Counts { read, skipped, ignored, refused, parked, .. } = counts;
-        let Counts { created, updated, deleted, unchanged, stale, told, digested, .. } = counts;
+        let Counts { created, updated, deleted, unchanged, stale, told, digested, unknown, .. } =
+            counts;
         Self {
             read,
             skipped,
@@ -97,6 +107,7 @@ impl From<Counts> for CountsView {
             stale,
             told,
             digested,
+            unknown,
         }
     }
 }
@@ -107,14 +118,26 @@ impl From<Timings> for TimingsView {
     }
 }
 
+impl RunView {
+    /// Shows a run in a list.
+    pub(crate) fn in_short(run: Run) -> Self {
+        let view = Self::from(run);
+        Self { plan: None, guard: view.guard.map(GuardView::in_short), ..view }
+    }
+}
+
 impl From<Run> for RunView {
     fn from(run: Run) -> Self {
         let (batches_done, batches) = run.progress.done();
+        let is_plan = run.purpose == Purpose::Plan;
+        let plan = is_plan.then(|| PlanView::of(&run));
+        let guard = run.look.filter(|_| !is_plan).map(|look| GuardView::from(*look));
         Self {
             run: run.run.to_string(),
             integration: run.integration.to_string(),
             trigger: run.trigger,
             full: run.full,
+            kind: if is_plan { "plan" } else { "run" },
             state: word(&run.state),
             started_at: time(run.started_at),
             ended_at: run.ended_at.map(time),
@@ -126,6 +149,8 @@ impl From<Run> for RunView {
             cursor_after: run.cursor_after,
             definition: run.definition.to_string(),
             reason: run.reason,
+            plan,
+            guard,
         }
     }
 }
@@ -154,6 +179,9 @@ pub(crate) struct ErrorView {
     trace: Vec<String>,
     /// `open`, `parked` (its payload is kept), `replayed` or `discarded`.
     state: String,
+    /// The guard of its run had not let it write yet: sending it again takes an `admin` key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    guarded: bool,
     /// When the payload is kept no longer; lists of what is parked say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
@@ -224,6 +252,7 @@ impl From<ErrorRow> for ErrorView {
             record: row.record.into(),
             trace: row.trace,
             state: word(&row.state),
+            guarded: row.guarded,
             expires_at: None,
             done: row.done.map(DoneView::from),
         }
@@ -271,6 +300,9 @@ pub(crate) struct StatusView {
     /// The newest run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_run: Option<RunView>,
+    /// Why what is not urgent waits, when it does: its budget is spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paused: Option<String>,
     /// When a run last ended without failing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_success: Option<String>,
@@ -279,9 +311,9 @@ pub(crate) struct StatusView {
     pub(crate) cursor: Option<String>,
 }
 
-/// Tells whether the newest run is still going on.
+/// Tells whether the newest run is still going on, or waits for somebody.
 pub(crate) fn is_running(run: Option<&Run>) -> bool {
-    run.is_some_and(|run| run.state == RunState::Running)
+    run.is_some_and(|run| !run.state.is_over())
 }
 
 /// A customer key, without the key.

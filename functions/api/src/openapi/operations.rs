@@ -3,14 +3,13 @@
 mod config;
 mod parked;
 
+use definitions::{CheckAsked, CheckView, HealthView, Listed, Saved};
 use ferrule_core::definition::{Connection, Integration};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::{
-    checks::{CheckAsked, CheckView},
-    definitions::{Listed, Saved},
-    health::HealthView,
+    cost::CostView,
     keys::{Issue, Issued, KeyList},
     page::Page,
     runs::{Started, Sync},
@@ -144,13 +143,18 @@ pub(super) fn operations(generator: &mut SchemaGenerator) -> Vec<Operation> {
 
 fn runs(g: &mut SchemaGenerator) -> Vec<Operation> {
     vec![
-        Operation::new("post", "/v1/sync", "sync", "write", "Starts a run of an integration.")
+        Operation::new("post", "/v1/sync", "sync", "write", "Starts a run of an integration, or a plan of one.")
             .takes::<Sync>(g, JSON)
             .gives::<Started>(g, 202, "The run has started.")
             .fails(&[404, 409, 422]),
         Operation::new("get", "/v1/status", "status", "read", "Shows how integrations stand.")
             .text("integration", "Only this one.")
             .gives::<Status>(g, 200, "Each with its newest run.")
+            .fails(&[404]),
+        Operation::new("get", "/v1/cost", "cost", "read", "Estimates what the runs of an integration have cost.")
+            .text("integration", "Of this one.")
+            .text("days", "Of so many days, today included; 7 by default, 90 at most.")
+            .gives::<CostView>(g, 200, "By day, and by what AWS bills.")
             .fails(&[404]),
         Operation::new("get", "/v1/runs", "listRuns", "read", "Lists runs, newest first.")
             .text("integration", "Only of this integration.")
@@ -159,6 +163,24 @@ fn runs(g: &mut SchemaGenerator) -> Vec<Operation> {
         Operation::new("get", "/v1/runs/{id}", "getRun", "read", "Shows a run.")
             .gives::<RunView>(g, 200, "The run.")
             .fails(&[404]),
+        Operation::new(
+            "post",
+            "/v1/runs/{id}/approve",
+            "approveRun",
+            "admin",
+            "Lets a run write that its guard has stopped. Asked twice by the same, it is done once.",
+        )
+        .gives::<RunView>(g, 200, "It goes on.")
+        .fails(&[404, 409]),
+        Operation::new(
+            "post",
+            "/v1/runs/{id}/reject",
+            "rejectRun",
+            "admin",
+            "Ends a run that its guard has stopped: it writes nothing, and the cursor stays.",
+        )
+        .gives::<RunView>(g, 200, "It is over.")
+        .fails(&[404, 409]),
     ]
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct PreviewView {
     errors: u64,
     /// Records of theirs.
     records: u64,
+    /// Entries of runs that their guard had not let write yet: sending these again takes an `admin` key.
+    guarded: u64,
     /// There may be more than was counted: at most 10,000 entries, found among the first 40,000 of the
     /// error log.
     more: bool,
@@ -157,12 +159,13 @@ pub(crate) struct DiscardView {
 impl PreviewView {
     pub(super) fn of(preview: Preview, with: With, rate: Rate, store: &Store) -> Self {
         let minutes = preview.minutes(rate);
-        let Preview { errors, records, oldest, newest, codes, definitions, tried, more, until } =
-            preview;
+        let Preview { errors, records, guarded, oldest, newest, codes, .. } = preview;
+        let Preview { definitions, tried, more, until, .. } = preview;
         let cost_usd = (price(errors, records) * 1e6).ceil() / 1e6;
         Self {
             errors,
             records,
+            guarded,
             more,
             until: time(until),
             oldest: oldest.map(time),

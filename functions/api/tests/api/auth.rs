@@ -3,7 +3,7 @@ use std::time::Duration;
 use ferrule_store::{Clock, Role, Store};
 use http::StatusCode;
 
-use crate::hub::{Answer, Hub, INTEGRATION, tenant};
+use crate::hub::{Answer, Door, Hub, INTEGRATION, tenant};
 
 /// Everything a caller sees, but for the request's id.
 fn seen(mut answer: Answer) -> Answer {
@@ -125,7 +125,7 @@ async fn both_keys_are_good_during_a_rotation() {
 #[tokio::test]
 async fn a_revoked_key_is_refused_here_at_once_and_elsewhere_in_ten_seconds() {
     let hub = Hub::bare().await;
-    let elsewhere = api::app(hub.store.clone());
+    let elsewhere = Door::over(&hub.store);
     let elsewhere = Hub { app: elsewhere, ..Hub::bare().await };
     let status = async |at: &Hub| at.ask(&hub.reader, "GET", "/v1/runs", &[], "").await.status;
     assert_eq!((status(&hub).await, status(&elsewhere).await), (StatusCode::OK, StatusCode::OK));
@@ -164,7 +164,7 @@ async fn the_time_scale_shortens_how_long_a_key_is_trusted() {
     let clock = Clock::manual(0);
     let store = Store { time_scale: 60, ..Store::memory(clock.clone()) };
     let (key, about) = store.issue_key(&tenant("acme"), Role::Read, "").await.unwrap();
-    let hub = Hub { app: api::app(store.clone()), ..Hub::bare().await };
+    let hub = Hub { app: Door::over(&store), ..Hub::bare().await };
     assert_eq!(hub.ask(&key, "GET", "/v1/runs", &[], "").await.status, StatusCode::OK);
     store.revoke_key(&tenant("acme"), &about.id, 0).await.unwrap();
     clock.advance(Duration::from_millis(170));

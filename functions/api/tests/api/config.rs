@@ -277,6 +277,17 @@ async fn a_local_change_is_stored_and_nobody_is_told() {
 }
 
 #[tokio::test]
+async fn a_change_that_another_hub_makes_has_come_as_far_as_that_says() {
+    let hub = Hub::bare().await;
+    let headers = [("ferrule-hops", "7")];
+    hub.ask(&hub.writer, "PUT", HOST, &headers, r#"{"value": 1}"#).await;
+    let [Message { task: Task::Events(batch), .. }] = &hub.sent("dispatch").await[..] else {
+        panic!("one message")
+    };
+    assert_eq!(batch.hops().number(), 7);
+}
+
+#[tokio::test]
 async fn an_urgent_listener_makes_the_message_urgent() {
     let hub = Hub::new().await;
     let listener = "\

@@ -53,15 +53,15 @@ async fn health_and_document_need_no_key() {
 async fn the_sample_events_are_what_api_gateway_sends() {
     let hub = Hub::new().await;
     for (file, status) in [
-        ("health", 200),
-        ("no-key", 401),
-        ("status", 200),
-        ("sync", 202),
-        ("put-config", 201),
-        ("put-connection-base64", 200),
-        ("misspelt", 422),
+        ("api/health", 200),
+        ("api/no-key", 401),
+        ("api/status", 200),
+        ("api/sync", 202),
+        ("config/put", 201),
+        ("definitions/put-connection-base64", 200),
+        ("definitions/misspelt", 422),
     ] {
-        let path = format!("{}/../../events/api/{file}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../events/{file}.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap();
         let text = text.replace("PUT-AN-ADMIN-KEY-HERE", &hub.admin);
         let request = lambda_http::request::from_str(&text).unwrap();

@@ -1,7 +1,7 @@
 //! A hub with two tenants, and a way to ask it.
 
 use axum::{Router, body::Body};
-use ferrule_core::{Message, Name, Tenant, Value, definition::Mode, json};
+use ferrule_core::{Hops, Message, Name, Tenant, Value, definition::Mode, json};
 use ferrule_store::{Change, Clock, Queues, Role, Store, memory::Fuse};
 use http::{HeaderMap, Request, StatusCode};
 use tower::ServiceExt as _;
@@ -9,13 +9,40 @@ use tower::ServiceExt as _;
 /// 2023-11-14T22:13:20Z
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
+/// The functions behind the HTTP API, each with its own keys in memory.
+#[derive(Clone)]
+pub(crate) struct Door {
+    api: Router,
+    definitions: Router,
+    config: Router,
+}
+
+impl Door {
+    pub(crate) fn over(store: &Store) -> Self {
+        Self {
+            api: api::app(store.clone()),
+            definitions: definitions::app(store.clone()),
+            config: config::app(store.clone()),
+        }
+    }
+
+    /// Finds who answers, as the routes of the template do.
+    fn behind(&self, path: &str) -> Router {
+        match path.split('/').nth(2) {
+            Some("integrations" | "connections") => self.definitions.clone(),
+            Some("config") => self.config.clone(),
+            _ => self.api.clone(),
+        }
+    }
+}
+
 pub(crate) struct Hub {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) fuse: Fuse,
     /// Blows for queues alone.
     pub(crate) queue_fuse: Fuse,
-    pub(crate) app: Router,
+    pub(crate) app: Door,
     pub(crate) admin: String,
     pub(crate) writer: String,
     pub(crate) reader: String,
@@ -106,7 +133,7 @@ impl Hub {
         let writer = issue("acme", Role::Write).await;
         let reader = issue("acme", Role::Read).await;
         let stranger = issue("globex", Role::Admin).await;
-        let app = api::app(store.clone());
+        let app = Door::over(&store);
         Self { store, clock, fuse, queue_fuse, app, admin, writer, reader, stranger }
     }
 
@@ -146,7 +173,8 @@ impl Hub {
     where
         Body: From<B>,
     {
-        let response = self.app.clone().oneshot(request.map(Body::from)).await.unwrap();
+        let function = self.app.behind(request.uri().path());
+        let response = function.oneshot(request.map(Body::from)).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
         Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
@@ -181,6 +209,7 @@ impl Hub {
             key: (*key).into(),
             version: None,
             deleted: *deleted,
+            hops: Hops::default(),
             value: json::parse(value.as_bytes()).unwrap(),
         };
         let changes: Vec<Change> = rows.iter().map(change).collect();

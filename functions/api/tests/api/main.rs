@@ -3,8 +3,10 @@
 
 mod auth;
 mod config;
+mod cost;
 mod definitions;
 mod document;
+mod guard;
 mod hostile;
 mod hub;
 mod parked;

@@ -1,7 +1,7 @@
 //! Parked work is sent again, and a connection says how it stands.
 
 use ferrule_core::{
-    Batch, Digest, Envelope, Message, Record, RunId, Task,
+    Batch, Digest, Envelope, Message, Purpose, Record, RunId, Task,
     definition::{Connection, Integration},
 };
 use ferrule_store::{ConnectionHealth, ErrorRow, ErrorState, Place};
@@ -11,10 +11,15 @@ use crate::hub::{Hub, NOW_MS, name, tenant};
 
 /// Parks a batch of `files` under an id, as a function does that gave up.
 async fn park(hub: &Hub, id: &str, state: ErrorState) {
+    park_for(hub, id, state, Purpose::Deliver).await;
+}
+
+/// Parks a batch of a run that is for this at the moment.
+async fn park_for(hub: &Hub, id: &str, state: ErrorState, purpose: Purpose) {
     let acme = tenant("acme");
     let run = RunId::new("r1");
     let mut envelope = Envelope::new(acme.clone(), name("tickets-in"), Digest::of(&[]), run);
-    envelope.failures = 4;
+    (envelope.failures, envelope.purpose) = (4, purpose);
     let batch = Batch { records: vec![Record::default()], ..Batch::default() };
     let message = Message { envelope: envelope.clone(), task: Task::Load(batch) };
     let payload = format!("parked/tickets-in/{id}.json");
@@ -48,6 +53,35 @@ async fn parked_work_is_sent_again_once() {
     assert_eq!(hub.get("/v1/errors?state=replayed").await.at("/items/0/id"), "e1");
     let trail = hub.store.audit_trail(&tenant("acme"), 50).await.unwrap();
     assert!(trail.iter().any(|row| row.action == "POST /v1/errors/e1/replay"));
+}
+
+#[tokio::test]
+async fn what_a_guard_has_stopped_is_sent_again_by_who_may_approve_it() {
+    let hub = Hub::new().await;
+    park(&hub, "e1", ErrorState::Parked).await;
+    park_for(&hub, "e2", ErrorState::Parked, Purpose::Guard).await;
+    assert_eq!(hub.get("/v1/parked").await.text.matches(r#""guarded":true"#).count(), 1);
+    let all = r#"{"integration":"tickets-in","with":"as-was"}"#;
+    let named = r#"{"ids":["e1","e2"]}"#;
+    for (path, body) in [("/v1/errors/e2/replay", ""), ("/v1/replays", named)] {
+        let refused = hub.ask(&hub.writer, "POST", path, &[], body).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}: {}", refused.text);
+        assert!(refused.at("/detail").contains("a key with role admin"), "{}", refused.text);
+    }
+    assert!(hub.sent("files").await.is_empty(), "and nothing of what was named");
+    let preview = r#"{"integration":"tickets-in","preview":true}"#;
+    let preview = hub.ask(&hub.writer, "POST", "/v1/replays", &[], preview).await;
+    assert_eq!((&*preview.at("/errors"), &*preview.at("/guarded")), ("2", "1"));
+    let swept = hub.ask(&hub.writer, "POST", "/v1/replays", &[], all).await;
+    assert_eq!((&*swept.at("/errors"), &*swept.at("/left")), ("1", "1"), "{}", swept.text);
+    assert!(swept.at("/reasons/0/reason").contains("as approving does"), "{}", swept.text);
+    assert_eq!(hub.sent("files").await.len(), 1);
+    assert_eq!(hub.get("/v1/errors/e2").await.at("/state"), "parked");
+
+    let sent = hub.ask(&hub.admin, "POST", "/v1/errors/e2/replay", &[], "").await;
+    assert_eq!(sent.status, StatusCode::OK, "{}", sent.text);
+    let [sent] = hub.sent("files").await.try_into().unwrap();
+    assert_eq!(sent.envelope.purpose, Purpose::Deliver);
 }
 
 #[tokio::test]

@@ -122,6 +122,7 @@ fn error(id: &str, code: &str, at: i64) -> ErrorRow {
         trace: vec![],
         payload: None,
         part: None,
+        guarded: false,
         state: ErrorState::Open,
         done: None,
     }

@@ -1,13 +1,11 @@
 //! What can be asked of the configuration service.
 
+use config::{Back, Batch, ConfigView, Done, Put, VersionView};
 use schemars::SchemaGenerator;
 use serde_json::json;
 
 use super::{JSON, Operation};
-use crate::{
-    config::{Back, Batch, ConfigView, Done, Put, VersionView},
-    page::Page,
-};
+use crate::page::Page;
 
 impl Operation {
     fn of_environment(self) -> Self {

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, response::IntoResponse};
 use ferrule_core::{Check, Envelope, Name, RunId, Task};
+use ferrule_http::time;
 use ferrule_store::{Item, Store, Table, When};
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -11,7 +12,6 @@ use crate::{
     auth::Caller,
     input::{Steps, name},
     problem::Problem,
-    views::time,
 };
 
 /// An unanswered check is forgotten after this long.
@@ -19,14 +19,14 @@ const KEEP_SECS: i64 = 3600;
 
 /// A check that was asked for.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct CheckAsked {
+pub struct CheckAsked {
     /// Look at `/v1/connections/{name}/check/{id}` for the answer.
     check: String,
 }
 
 /// What a check found so far.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct CheckView {
+pub struct CheckView {
     /// The connector has answered.
     done: bool,
     /// The connection works.

@@ -5,11 +5,13 @@ use ferrule_store::{Config, ConfigDone, ConfigVersion, Held};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{etag::ETag, views::time};
+use ferrule_http::time;
+
+use crate::etag::ETag;
 
 /// A value as it is now.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ConfigView {
+pub struct ConfigView {
     key: String,
     environment: String,
     /// The value; a sensitive one is never shown.
@@ -68,7 +70,7 @@ impl ConfigView {
 
 /// One version of a value.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct VersionView {
+pub struct VersionView {
     version: u64,
     /// The value; a sensitive one is never shown, and a deletion has none.
     #[serde(skip_serializing_if = "Option::is_none")]

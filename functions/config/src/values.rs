@@ -17,12 +17,13 @@ use ferrule_core::{Name, pattern::Patterns};
 use ferrule_store::{Config, ConfigWish, Store};
 use http::{HeaderMap, StatusCode};
 
-pub(crate) use batch::{Batch, Done, batch};
-pub(crate) use body::{Back, Put};
+pub(crate) use batch::batch;
+pub use batch::{Batch, Done};
+pub use body::{Back, Put};
 use body::{Filter, Place, Removal, Telling};
 pub(crate) use service::Service;
 use service::{known, missing, saved, wanted};
-pub(crate) use view::{ConfigView, VersionView};
+pub use view::{ConfigView, VersionView};
 
 use crate::{
     auth::Caller,

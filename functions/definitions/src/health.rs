@@ -1,6 +1,7 @@
 //! How a connection stands: its last check, its breaker, and targets that are gone.
 
 use axum::{Json, extract::State};
+use ferrule_http::time;
 use ferrule_store::{Breaker, ConnectionHealth, Disabled, Store};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,12 +10,11 @@ use crate::{
     auth::Caller,
     input::{Steps, name},
     problem::Problem,
-    views::time,
 };
 
 /// How a connection stands.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct HealthView {
+pub struct HealthView {
     /// The connection.
     connection: String,
     /// The last check went well; left out before the first.

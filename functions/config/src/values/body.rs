@@ -12,7 +12,7 @@ const MAX_REASON: usize = 500;
 /// Body of `PUT /v1/config/{key}`. It may hold a secret: it cannot be printed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Put {
+pub struct Put {
     /// Any JSON of at most 64 KiB. The value that is there stays when this is left out.
     #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Value")]
@@ -37,7 +37,7 @@ pub(crate) struct Put {
 /// Body of `POST /v1/config/{key}/rollback`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Back {
+pub struct Back {
     /// The version whose value is set again, as a new version.
     pub(super) version: u64,
     /// Why.

@@ -21,7 +21,7 @@ use crate::{
 /// secrets: it cannot be printed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Batch {
+pub struct Batch {
     changes: Vec<One>,
     /// Why, for those that do not say.
     #[serde(default)]
@@ -63,7 +63,7 @@ struct One {
 
 /// The values as they are now, in the order of the changes.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Done {
+pub struct Done {
     items: Vec<ConfigView>,
 }
 

@@ -63,7 +63,7 @@ impl Service {
         changes: &[ConfigChange],
         telling: Telling,
     ) -> Result<Result<Vec<ConfigDone>, Refused>, Problem> {
-        let told = (!telling.local_only).then_some(&*self.listeners);
+        let told = (!telling.local_only).then_some((&*self.listeners, caller.hops));
         let (tenant, by) = (&caller.tenant, caller.who());
         match self.store.change_config(tenant, &by, changes, told).await? {
             Ok((done, posted)) => {

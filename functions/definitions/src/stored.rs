@@ -24,7 +24,7 @@ use kind::Definition;
 
 /// One definition of a list.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Listed {
+pub struct Listed {
     name: String,
     /// Pass it as `If-Match` to change or remove exactly this.
     etag: String,
@@ -41,7 +41,7 @@ pub(crate) struct Listed {
 
 /// What was stored.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Saved {
+pub struct Saved {
     name: String,
     /// Pass it as `If-Match` to change or remove exactly this.
     etag: String,
