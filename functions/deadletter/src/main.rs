@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deadletter::DeadLetters;
 use ferrule_lambda::{Settings, run_dead_letters};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ferrule_lambda::Error> {
     ferrule_lambda::init();
     let settings = Settings::from_env();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ferrule_core::{
-    Batch, Counts, Digest, Envelope, Failure, Field, Flush, Message, Notification, Record, Run,
-    RunId, Task, Value,
+    Batch, Counts, Digest, Envelope, Failure, Field, Flush, Hops, Message, Notification, Record,
+    Run, RunId, Task, Value,
     definition::{ROOM, piece_seq, same_piece},
 };
 use ferrule_store::{
@@ -90,7 +90,7 @@ impl Dispatch {
         let delay = self.store.until(due.at).min(MAX_DELAY);
         let flush = Task::Flush(Flush { recipient: at, digest: due.digest });
         let envelope = Envelope { not_before: due.at, ..fresh(envelope) };
-        self.store.send("dispatch", &[Message { envelope, task: flush }], delay).await
+        self.store.send("dispatch", vec![Message { envelope, task: flush }], delay).await
     }
 
     /// Closes a digest and sends it, as a run of its own; once, however often it is asked for. Only
@@ -133,6 +133,7 @@ impl Dispatch {
         run.counts = Counts { read: 1, ..Counts::default() };
         run.urgency = most_urgent(members);
         run.alert = envelope.alert;
+        run.hops = farthest(members);
         run
     }
 
@@ -151,6 +152,11 @@ impl Dispatch {
         let sent: Vec<u64> = all.map(|at| same_piece(seq, at)).collect();
         self.account(envelope, &batch, Counts::default(), sent).await
     }
+}
+
+/// How far a digest has come: as its farthest member.
+fn farthest(members: &[Notification]) -> Hops {
+    members.iter().map(|member| member.hops).max().unwrap_or_default()
 }
 
 /// Makes one notification of several.
@@ -172,6 +178,7 @@ fn together(id: String, of: &ferrule_core::Name, members: Vec<Notification>) -> 
         subject: of.to_string(),
         title,
         urgency: most_urgent(&members),
+        hops: farthest(&members),
         mentions,
         digest: members,
         ..Notification::default()

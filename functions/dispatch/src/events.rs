@@ -108,7 +108,11 @@ impl Dispatch {
         if is_sent {
             return Ok(());
         }
-        let Arrival { origin, records, urgency, .. } = arrival;
+        let Arrival { origin, mut records, urgency, .. } = arrival;
+        // Nothing maps them: here they come through an integration.
+        for record in &mut records {
+            record.hops = record.hops.next();
+        }
         let batch = Batch { origin, records, ..Batch::default() };
         let own = envelope_of(tenant, &run);
         let is_behind = urgency != Urgency::High && envelope.urgency == Urgency::High;

@@ -68,16 +68,16 @@ impl Stage for Dispatch {
         "dispatch"
     }
 
-    async fn handle(&self, message: Message, _: Duration) -> Result<(), Failure> {
+    async fn handle(&self, message: &Message, _: Duration) -> Result<(), Failure> {
         let Message { envelope, task } = message;
         match task {
-            Task::Events(batch) => self.events(&envelope, &batch).await,
+            Task::Events(batch) => self.events(envelope, batch).await,
             Task::Load(batch) => match batch.recipient {
-                None => self.tell(&envelope, &batch, plan::Role::Output).await,
-                Some(at) => self.forward(&envelope, batch, at).await,
+                None => self.tell(envelope, batch, plan::Role::Output).await,
+                Some(at) => self.forward(envelope, batch, at).await,
             },
-            Task::Fold(batch) => self.fold(&envelope, &batch).await,
-            Task::Flush(flush) => self.flush(&envelope, &flush).await,
+            Task::Fold(batch) => self.fold(envelope, batch).await,
+            Task::Flush(flush) => self.flush(envelope, flush).await,
             _ => Err(Failure::coded("TASK", "dispatch takes events, notifications and digests")),
         }
     }

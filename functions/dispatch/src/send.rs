@@ -26,7 +26,8 @@ impl Dispatch {
         at: u16,
         records: Vec<Record>,
     ) -> Result<Vec<u64>, Failure> {
-        let mut pieces = cut(records, MOST);
+        let mut pieces: Vec<Vec<Record>> =
+            cut(records, MOST).into_iter().map(|cut| cut.records).collect();
         if pieces.len() > PIECES {
             let rest = pieces.split_off(PIECES - 1).concat();
             pieces.push(rest);
@@ -37,6 +38,7 @@ impl Dispatch {
             recipient: Some(at),
             counts: Counts::default(),
             timings: Timings::default(),
+            found: None,
             records,
         });
         let pieces: Vec<Batch> = pieces.collect();
@@ -54,10 +56,10 @@ impl Dispatch {
     pub(crate) async fn forward(
         &self,
         envelope: &Envelope,
-        batch: Batch,
+        batch: &Batch,
         at: u16,
     ) -> Result<(), Failure> {
-        let message = Message { envelope: envelope.clone(), task: Task::Load(batch) };
+        let message = Message { envelope: envelope.clone(), task: Task::Load(batch.clone()) };
         self.send_to(envelope, at, vec![message]).await
     }
 
@@ -70,7 +72,7 @@ impl Dispatch {
         messages: Vec<Message>,
     ) -> Result<(), Failure> {
         match self.connector_of(envelope, at).await {
-            Ok(connector) => self.store.send(&connector, &messages, Duration::ZERO).await,
+            Ok(connector) => self.store.send(&connector, messages, Duration::ZERO).await,
             Err(failure @ Failure::Invalid { .. }) => {
                 error!(code = failure.code(), %failure, recipient = at, "cannot tell a recipient");
                 for message in messages {

@@ -188,7 +188,8 @@ fn addressed<'r>(
 ) -> (&'r Record, Notification) {
     let id = id_of(envelope, &written.name, Some(place.at));
     let mentions = place.mentions(&written.notification.subject);
-    (written.record, Notification { id, mentions, ..written.notification.clone() })
+    let hops = written.record.hops;
+    (written.record, Notification { id, mentions, hops, ..written.notification.clone() })
 }
 
 /// Names the records of a batch by what they are, not by where they stand: a part of a batch that is
@@ -216,7 +217,8 @@ pub(crate) fn as_record(about: &Record, notification: &Notification) -> Result<R
     let value =
         Value::of(notification).map_err(|e| Failure::coded("NOTIFICATION", e.to_string()))?;
     let subject = Some(notification.subject.clone()).filter(|subject| !subject.is_empty());
-    Ok(Record { line: about.line, key: about.key.clone().or(subject), value, ..Record::default() })
+    let (key, hops) = (about.key.clone().or(subject), notification.hops);
+    Ok(Record { line: about.line, key, hops, value, ..Record::default() })
 }
 
 /// How urgent a digest is: as its most urgent member.

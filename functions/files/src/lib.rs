@@ -87,6 +87,7 @@ impl Connector for Files {
     const NAME: &'static str = "files";
     const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     const IDEMPOTENT: bool = true;
+    const CALLS: bool = false;
     type Settings = Settings;
     type Secret = Secret;
     type Source = Source;

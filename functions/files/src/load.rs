@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use ferrule_connector::{Disposition, Failure, Record};
-use ferrule_core::definition::Mode;
+use ferrule_core::{Digest, definition::Mode};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
 
@@ -39,8 +39,9 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Writes the batch as one file. The file's name is the batch's own and is never written
-    /// twice, so that a repeat has no effect.
+    /// Writes the batch as one file. The file's name is the batch's own, with a mark of its content (a
+    /// page that is read again may bring something else), and is never written twice: a repeat has no
+    /// effect.
     async fn write(&self, done: &mut [Option<Disposition>]) -> Result<(), Failure> {
         let template = self.target.path.as_deref().unwrap_or_default();
         if !template.contains("{batch}") {
@@ -52,30 +53,23 @@ impl Job<'_> {
         if done.iter().all(Option::is_some) {
             return Ok(());
         }
-        let name = template.replace("{batch}", &file_name(self.batch_id));
+        let batch = format!("{}-{}", file_name(self.batch_id), mark(self.records));
+        let name = template.replace("{batch}", &batch);
         let (bytes, outcomes) = encode(self.target, &name, self.records)?;
         if let Some(bytes) = bytes {
-            let size = bytes.len() as u64;
-            let location = self.location(&name)?;
-            if !self.create(&location, bytes.into()).await? {
-                self.must_be_ours(&name, size).await?;
+            let (location, bytes) = (self.location(&name)?, Bytes::from(bytes));
+            let is_ours = self.create(&location, bytes.clone()).await?
+                || self.holds(&location, &bytes).await?;
+            if !is_ours {
+                let reason =
+                    format!("{name} of {} is there already, with other content", self.depot.name);
+                return Err(Failure::rejected("the file store", reason));
             }
         }
         for (done, outcome) in done.iter_mut().zip(outcomes) {
             done.get_or_insert(outcome);
         }
         Ok(())
-    }
-
-    /// A file of this batch is there already: by an earlier delivery, if it is the same.
-    async fn must_be_ours(&self, name: &str, size: u64) -> Result<(), Failure> {
-        match head(self.depot, name).await? {
-            Some(meta) if meta.size == size => Ok(()),
-            _ => Err(Failure::rejected(
-                "the file store",
-                format!("{name} of {} is there already, with other content", self.depot.name),
-            )),
-        }
     }
 
     async fn one(&self, record: &Record) -> Result<Disposition, Failure> {
@@ -144,6 +138,7 @@ impl Job<'_> {
         }
     }
 
+    /// Tells whether the file that is there is by an earlier delivery of the same.
     async fn holds(&self, location: &Path, bytes: &Bytes) -> Result<bool, Failure> {
         let failed = |error| self.failed("read", location, &error);
         let meta = self.depot.store.head(location).await.map_err(failed)?;
@@ -178,6 +173,13 @@ fn content(record: &Record) -> Result<Bytes, Disposition> {
             Err(refused("FILE_CONTENT", "the record needs `content` or `content_base64`, as text"))
         }
     }
+}
+
+/// Tells records of one batch from others of the same number.
+fn mark(records: &[Record]) -> String {
+    let texts: Vec<String> = records.iter().map(|record| record.value.to_string()).collect();
+    let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    Digest::of(&texts).as_str().chars().take(8).collect()
 }
 
 /// A batch id may hold what a file name should not.

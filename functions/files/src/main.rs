@@ -3,7 +3,7 @@
 use ferrule_lambda::Settings;
 use files::{Files, Own};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ferrule_lambda::Error> {
     let settings = Settings::from_env();
     let own = Own { bucket: settings.files, payloads: settings.payloads };

@@ -12,8 +12,8 @@ pub struct Target {
     /// What becomes of a record.
     #[serde(default)]
     pub operation: Effect,
-    /// Where files are written. `write`: with `{batch}`, which is replaced by the batch's id:
-    /// `out/{batch}.csv`. `upload` and `delete`: with `{key}`, the record's key (or its `path`);
+    /// Where files are written. `write`: with `{batch}`, which is replaced by the batch's id and a mark
+    /// of its content: `out/{batch}.csv`. `upload` and `delete`: with `{key}`, the record's key (or its `path`);
     /// `{key}` alone when absent.
     #[serde(default)]
     pub path: Option<String>,

@@ -2,7 +2,7 @@
 
 use ferrule_lambda::{Settings, run_api};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ferrule_lambda::Error> {
     ferrule_lambda::init();
     run_api(ingest::app(Settings::from_env().store())).await

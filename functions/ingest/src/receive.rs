@@ -8,7 +8,7 @@ use axum::{
     },
 };
 use ferrule_core::{
-    Digest, Failure, MAX_RECORDS, Name, Record, Tenant, Value,
+    Digest, Failure, Hops, MAX_RECORDS, Name, Record, Tenant, Value,
     definition::{Integration, Trigger, WebhookTrigger},
     path,
     recipe::{MAX_WEBHOOK_BYTES, Recipe},
@@ -103,7 +103,12 @@ async fn take(
         return Ok(Reply::Unreadable(format!("there is no list at {path}")));
     };
     let id = id_of(&recipe, &proof, &value, body);
-    let records = record::records(&recipe, items, &trigger.headers, request.headers);
+    let mut records = record::records(&recipe, items, &trigger.headers, request.headers);
+    let hops =
+        Hops::of_header(request.headers.get(Hops::HEADER).and_then(|text| text.to_str().ok()));
+    for record in &mut records {
+        record.hops = hops;
+    }
     send(store, tenant, (&stored.definition, &stored.hash), trigger, id, records).await
 }
 

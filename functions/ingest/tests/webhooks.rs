@@ -122,6 +122,24 @@ async fn a_signed_delivery_becomes_one_run_with_one_message() {
 }
 
 #[tokio::test]
+async fn a_record_of_another_hub_has_come_as_far_as_that_says() {
+    let hub = Hub::new().await;
+    for (id, header, hops) in [("msg_1", "5", 5), ("msg_2", "1000", 255), ("msg_3", "none", 0)] {
+        let mut request = Delivery { id, ..DELIVERY }.request();
+        request.headers_mut().insert("ferrule-hops", header.parse().unwrap());
+        let response = hub.app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        let sent = hub.sent().await;
+        let [Message { envelope, task: Task::Transform(batch) }] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(batch.hops().number(), hops, "{header}");
+        let run = hub.store.run(&envelope.tenant, &envelope.run).await.unwrap().unwrap();
+        assert_eq!(run.hops, batch.hops(), "what is told of its failure has come as far");
+    }
+}
+
+#[tokio::test]
 async fn its_run_is_in_the_sync_log_and_closes_when_the_batch_is_noted() {
     let hub = Hub::new().await;
     let tenant = Tenant::new("acme").unwrap();

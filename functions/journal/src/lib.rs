@@ -1,22 +1,33 @@
 #![doc = include_str!("../README.md")]
 
+mod together;
+
 use std::time::Duration;
 
-use ferrule_core::{Failure, Message, Run, Task};
+use ferrule_core::{Failure, Message, Note, Run, RunId, Task, Tenant};
 use ferrule_lambda::Stage;
 use ferrule_store::Store;
+use together::Together;
 use tracing::info;
 
 /// The journal stage: accounts for batches, closes runs, moves cursors.
 #[derive(Debug)]
 pub struct Journal {
     store: Store,
+    together: Together,
 }
 
 impl Journal {
     /// Wires the stage to the store.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, together: Together::default() }
+    }
+
+    async fn note(&self, tenant: &Tenant, run: &RunId, notes: &[Note]) -> Result<(), Failure> {
+        if let Some(run) = self.store.note(tenant, run, notes).await? {
+            report(&run);
+        }
+        Ok(())
     }
 }
 
@@ -25,16 +36,17 @@ impl Stage for Journal {
         "journal"
     }
 
-    async fn handle(&self, message: Message, _: Duration) -> Result<(), Failure> {
-        let Task::Note(note) = message.task else {
+    async fn handle(&self, message: &Message, _: Duration) -> Result<(), Failure> {
+        let Task::Note(note) = &message.task else {
             return Err(Failure::coded("TASK", "journal only takes notes"));
         };
-        let envelope = &message.envelope;
-        let closed = self.store.note(&envelope.tenant, &envelope.run, &[note]).await?;
-        if let Some(run) = closed {
-            report(&run);
+        let (tenant, run) = (&message.envelope.tenant, &message.envelope.run);
+        // What it makes of a run is decided by itself.
+        if let Note::Weighed { .. } = note {
+            return self.note(tenant, run, std::slice::from_ref(note)).await;
         }
-        Ok(())
+        let write = async |notes: &[Note]| self.note(tenant, run, notes).await;
+        self.together.write((tenant.clone(), run.clone()), note.clone(), write).await
     }
 }
 

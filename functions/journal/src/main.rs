@@ -6,7 +6,7 @@ use ferrule_lambda::{Runner, Settings, run_queue};
 use ferrule_store::Definitions;
 use journal::Journal;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ferrule_lambda::Error> {
     ferrule_lambda::init();
     let store = Settings::from_env().store();

@@ -1,8 +1,11 @@
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+
 use ferrule_core::{
     Checkpoint, Counts, CursorState, Mark, Note, RunState, Tenant, Timings,
     definition::{Connection, Integration},
 };
-use ferrule_store::{Clock, When, envelope_of};
+use ferrule_store::{Clock, Table, When, envelope_of, memory::Fuse};
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -12,8 +15,15 @@ const INTEGRATION: &str = r#"{"apiVersion":"ferrule/v1","kind":"Integration",
     "metadata":{"name":"copy"},"source":{"connection":"hub","table":"a"},
     "output":{"connection":"hub","table":"b"}}"#;
 
+fn clock() -> Clock {
+    Clock::manual(1_760_000_000_000)
+}
+
 async fn started() -> (Store, Tenant, Run, Journal) {
-    let store = Store::memory(Clock::manual(1_760_000_000_000));
+    started_in(Store::memory(clock())).await
+}
+
+async fn started_in(store: Store) -> (Store, Tenant, Run, Journal) {
     let tenant = Tenant::new("acme").unwrap();
     let connection: Connection = serde_json::from_str(CONNECTION).unwrap();
     let integration: Integration = serde_json::from_str(INTEGRATION).unwrap();
@@ -36,12 +46,13 @@ fn end(batches: u64) -> Note {
         batches,
         counts: Counts { read: 3, ..Counts::default() },
         timings: Timings::default(),
+        found: None,
     }
 }
 
 async fn note(journal: &Journal, tenant: &Tenant, run: &Run, note: Note) {
     let message = Message { envelope: envelope_of(tenant, run), task: Task::Note(note) };
-    journal.handle(message, Duration::from_secs(9)).await.unwrap();
+    journal.handle(&message, Duration::from_secs(9)).await.unwrap();
 }
 
 #[tokio::test]
@@ -82,4 +93,61 @@ async fn a_run_that_lost_its_lease_does_not_move_the_cursor() {
     let late = store.run(&tenant, &run.run).await.unwrap().unwrap();
     assert_eq!(late.state, RunState::Failed);
     assert!(store.standing(&tenant, &run.integration).await.unwrap().cursor.is_none());
+}
+
+#[tokio::test]
+async fn notes_that_come_together_are_written_at_once_and_none_is_lost() {
+    let fuse = Fuse::default();
+    let (store, tenant, run, journal) = started_in(Store::memory_with(clock(), &fuse)).await;
+    fuse.interleave();
+    let journal = Arc::new(journal);
+    let mut notes = JoinSet::new();
+    for seq in 0..40 {
+        let (journal, tenant, run) = (Arc::clone(&journal), tenant.clone(), run.clone());
+        notes.spawn(async move {
+            note(&journal, &tenant, &run, batch(seq, Counts { created: 1, ..Counts::default() }))
+                .await;
+        });
+    }
+    notes.join_all().await;
+    assert!(journal.together.is_empty());
+    let row = store.tables.get(Table::SyncLog, "acme", run.run.as_str()).await.unwrap().unwrap();
+    assert!(row.rev <= 3, "{} writes of forty notes", row.rev);
+    note(&journal, &tenant, &run, end(40)).await;
+    let now = store.run(&tenant, &run.run).await.unwrap().unwrap();
+    assert_eq!((now.state, now.counts.created), (RunState::Succeeded, 40));
+}
+
+#[tokio::test]
+async fn a_note_whose_writer_died_with_it_is_written_by_its_own() {
+    let together = Together::default();
+    let written = std::sync::Mutex::new(Vec::new());
+    let one = |seq: u64| {
+        let (together, written) = (&together, &written);
+        let of = (Tenant::new("acme").unwrap(), RunId::new("r1"));
+        let write = async move |notes: &[Note]| {
+            written.lock().unwrap().push(notes.to_vec());
+            tokio::task::yield_now().await;
+            Ok(())
+        };
+        together.write(of, batch(seq, Counts::default()), write)
+    };
+    // The first writes for itself, the second for two; it is dropped in the middle, as a task that panics is.
+    let mut first = Box::pin(one(0));
+    let mut second = Box::pin(one(1));
+    let mut third = Box::pin(one(2));
+    assert!(is_pending(first.as_mut()).await && is_pending(second.as_mut()).await);
+    assert!(is_pending(third.as_mut()).await);
+    first.await.unwrap();
+    assert!(is_pending(second.as_mut()).await);
+    drop(second);
+    third.await.unwrap();
+    let [zero, one, two] = [0, 1, 2].map(|seq| batch(seq, Counts::default()));
+    let expected = [vec![zero], vec![one, two.clone()], vec![two]];
+    assert_eq!(*written.lock().unwrap(), expected);
+}
+
+/// Goes on with work as far as it can go.
+async fn is_pending<F: Future>(mut work: Pin<&mut F>) -> bool {
+    poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
 }

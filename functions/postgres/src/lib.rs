@@ -30,6 +30,7 @@ impl Connector for Postgres {
     const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     /// By the table of written batches.
     const IDEMPOTENT: bool = true;
+    const CALLS: bool = false;
 
     type Settings = Settings;
     type Secret = Secret;

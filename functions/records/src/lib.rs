@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 use ferrule_connector::{
-    Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Name, Object, Record,
-    Role, Value,
+    Connector, Context, Counted, Disposition, Extract, Failure, Fetched, Foreseen, Health, Held,
+    Load, Name, Object, Record, Role, RunId, Value,
 };
 use ferrule_core::definition::{Cursor, CursorKind};
 use ferrule_store::{Applied, Change, HubRecord, Start, since_of};
@@ -56,6 +56,7 @@ impl Connector for Records {
     const NAME: &'static str = "records";
     const ROLES: &'static [Role] = &[Role::Source, Role::Target];
     const IDEMPOTENT: bool = true;
+    const CALLS: bool = false;
     type Settings = Settings;
     type Secret = Secret;
     type Source = Source;
@@ -101,7 +102,7 @@ impl Connector for Records {
                     changes.push(change);
                     places.push(at);
                 }
-                None => done[at] = Some(refused("KEY_MISSING", "a hub record needs `output.key`")),
+                None => done[at] = Some(without_key()),
             }
         }
         let Context { store, tenant, .. } = load.context;
@@ -111,6 +112,43 @@ impl Connector for Records {
             done[at] = Some(disposition(applied));
         }
         Ok(())
+    }
+
+    async fn foresee(
+        &self,
+        load: &Load<'_, Self>,
+        plan: Option<&RunId>,
+    ) -> Result<Vec<Foreseen>, Failure> {
+        let changes: Vec<Change> = load.records.iter().filter_map(change_of).collect();
+        let Context { store, tenant, .. } = load.context;
+        let how = (load.mode, load.batch_id);
+        let foreseen = store.foresee(tenant, &load.target.table, how, &changes, plan).await?;
+        let mut foreseen = foreseen.into_iter();
+        let answer = |record: &Record| match record.key.as_ref().and_then(|_| foreseen.next()) {
+            Some(one) => Foreseen { does: Some(disposition(one.applied)), old: one.old },
+            None => Foreseen { does: Some(without_key()), old: None },
+        };
+        Ok(load.records.iter().map(answer).collect())
+    }
+
+    async fn holds(
+        &self,
+        context: &Context<'_, Self>,
+        target: &Target,
+        enough: u64,
+        so_far: Counted,
+    ) -> Result<Held, Failure> {
+        let start = match &so_far.position {
+            Value::Null => None,
+            position => Some(position.to::<Position>().map_err(unreadable)?.start),
+        };
+        let Context { store, tenant, time_left, .. } = *context;
+        let so_far = (so_far.number, start);
+        let (number, next) =
+            store.holds(tenant, &target.table, enough, so_far, time_left / 2).await?;
+        let Some(start) = next else { return Ok(Held::Known(number)) };
+        let position = Value::of(&Position { start }).map_err(unreadable)?;
+        Ok(Held::SoFar(Counted { number, position }))
     }
 
     async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {
@@ -134,7 +172,8 @@ fn record_of(row: HubRecord) -> Record {
     object.insert(KEY, row.key.as_str().into());
     object.insert(VERSION, row.version.clone());
     object.insert(CHANGED_AT, changed.to_string().into());
-    Record { line: 0, key: None, version: None, deleted: row.deleted, value: object.into() }
+    let (deleted, hops) = (row.deleted, row.hops);
+    Record { deleted, hops, value: object.into(), ..Record::default() }
 }
 
 fn change_of(record: &Record) -> Option<Change> {
@@ -142,8 +181,13 @@ fn change_of(record: &Record) -> Option<Change> {
         key: record.key.clone()?,
         version: record.version.clone(),
         deleted: record.deleted,
+        hops: record.hops,
         value: record.value.clone(),
     })
+}
+
+fn without_key() -> Disposition {
+    refused("KEY_MISSING", "a hub record needs `output.key`")
 }
 
 fn refused(code: &str, message: &str) -> Disposition {

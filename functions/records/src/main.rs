@@ -1,6 +1,6 @@
 //! Lambda entry point for the records connector.
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ferrule_lambda::Error> {
     ferrule_connector::serve(records::Records).await
 }

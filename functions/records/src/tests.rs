@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use ferrule_connector::Handler;
 use ferrule_core::{
-    Message, Note, RunState, Task, Tenant,
+    Hops, Message, Note, RunState, Task, Tenant,
     definition::{Connection, Integration},
     json,
 };
@@ -10,6 +10,8 @@ use ferrule_lambda::{Delivered, Runner};
 use ferrule_store::{Clock, Definitions, Queues, Store, When};
 
 use super::*;
+
+mod guard;
 
 const CONNECTION: &str = r#"{"apiVersion":"ferrule/v1","kind":"Connection",
     "metadata":{"name":"hub"},"connector":"records"}"#;
@@ -41,7 +43,13 @@ fn name(text: &str) -> Name {
 
 fn change(key: &str, version: i64, text: &str) -> Change {
     let value = json::parse(format!(r#"{{"id":"{key}","text":"{text}"}}"#).as_bytes()).unwrap();
-    Change { key: key.into(), version: Some(version.into()), deleted: false, value }
+    Change {
+        key: key.into(),
+        version: Some(version.into()),
+        deleted: false,
+        hops: Hops::default(),
+        value,
+    }
 }
 
 impl Hub {
@@ -114,6 +122,19 @@ async fn what_a_table_does_not_take_is_refused_alone() {
     let changes = [change(&long, 1, "a"), change("huge", 1, &huge), change("k", 1, "x")];
     let applied = hub.apply("b1", &changes).await;
     assert_eq!(applied, [Applied::BadKey, Applied::TooLarge, Applied::Created]);
+}
+
+#[tokio::test]
+async fn a_row_remembers_how_far_it_has_come() {
+    let hub = hub().await;
+    let from = |hops, text| Change { hops: Hops::new(hops), ..change("k", 1, text) };
+    hub.apply("b1", &[from(3, "x")]).await;
+    hub.apply("b2", &[from(5, "x")]).await;
+    let row = || async { hub.store.record(&hub.tenant, &name("a"), "k").await.unwrap().unwrap() };
+    assert_eq!(row().await.hops, Hops::new(3), "what came back is what is there");
+    assert_eq!(record_of(row().await).hops, Hops::new(3));
+    hub.apply("b3", &[from(0, "y")]).await;
+    assert!(row().await.hops.is_none(), "somebody changed it: it begins anew");
 }
 
 #[tokio::test]

@@ -37,17 +37,41 @@ fn lines(answer: &Answer) -> Result<Value, Failure> {
     values.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
-/// Takes the records out of a body. Nothing where they should be is not the same as none.
-pub(crate) fn records(answer: &Answer, body: &Value, at: &str) -> Result<Vec<Value>, Failure> {
-    let path = Path::parse(at).map_err(|error| Failure::coded("SETTINGS", error))?;
-    match path.find(body) {
-        Some(Value::Array(items)) => Ok(items.clone()),
-        Some(Value::Null) => Ok(Vec::new()),
-        Some(one @ Value::Object(_)) => Ok(vec![one.clone()]),
-        Some(other) => {
-            let kind = other.kind();
-            Err(answer.unreadable(&format!("has a {kind} at {at}, where records should be")))
+/// Where in a body its records are.
+pub(crate) struct Place(Path);
+
+impl Place {
+    pub(crate) fn new(at: &str) -> Result<Self, Failure> {
+        Path::parse(at).map(Self).map_err(|error| Failure::coded("SETTINGS", error))
+    }
+
+    /// Finds the records of a body. Nothing where they should be is not the same as none.
+    pub(crate) fn find<'b>(
+        &self,
+        answer: &Answer,
+        body: &'b Value,
+    ) -> Result<&'b [Value], Failure> {
+        let at = &self.0;
+        match at.find(body) {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Ok(&[]),
+            Some(one @ Value::Object(_)) => Ok(std::slice::from_ref(one)),
+            Some(other) => {
+                let kind = other.kind();
+                Err(answer.unreadable(&format!("has a {kind} at {at}, where records should be")))
+            }
+            None => {
+                Err(answer.unreadable(&format!("has nothing at {at}, where records should be")))
+            }
         }
-        None => Err(answer.unreadable(&format!("has nothing at {at}, where records should be"))),
+    }
+
+    /// Takes out of a body what [`Self::find`] finds.
+    pub(crate) fn take(&self, mut body: Value) -> Vec<Value> {
+        match self.0.find_mut(&mut body).map(std::mem::take) {
+            Some(Value::Array(items)) => items,
+            Some(one @ Value::Object(_)) => vec![one],
+            _ => Vec::new(),
+        }
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 use crate::{
     Rest,
     address::{origin, plain},
-    body,
+    body::Place,
     call::Caller,
     reference::{self, Cache},
     settings::{Ask, Since},
@@ -26,16 +26,17 @@ pub(crate) async fn page(asked: &Extract<'_, Rest>, cache: &Cache) -> Result<Fet
     let url = call.url().clone();
     let answer = fetch(asked, &caller, call).await?;
     let body = source.format.read(&answer)?;
-    let mut values = body::records(&answer, &body, &source.records)?;
+    let place = Place::new(&source.records)?;
     let came = Came {
         url: &url,
         position: asked.position,
         headers: &answer.headers,
         body: &body,
-        records: &values,
+        records: place.find(&answer, &body)?,
     };
     let key = context.settings.profile.auth.query_param();
     let next = paging.next(&came)?.map(|next| without_key(next, paging, key));
+    let mut values = place.take(body);
     for value in &mut values {
         reference::enrich(&caller, cache, &source.lookups, value).await?;
     }

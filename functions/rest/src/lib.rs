@@ -16,6 +16,7 @@ use ferrule_connector::{
     Connector, Context, Disposition, Extract, Failure, Fetched, Health, Load, Role,
     auth::Credentials,
 };
+use ferrule_core::definition::Mode;
 pub use settings::{
     Ask, Format, Lookup, Patience, Profile, Reference, Sent, Settings, Since, Source, Target, Write,
 };
@@ -38,6 +39,10 @@ impl Connector for Rest {
         source.max_pages.map(NonZeroU32::get)
     }
 
+    fn doubles(&self, target: &Target, mode: Mode) -> bool {
+        load::doubles(target, mode)
+    }
+
     async fn extract(&self, asked: &Extract<'_, Self>) -> Result<Fetched, Failure> {
         extract::page(asked, &self.references).await
     }
@@ -48,6 +53,13 @@ impl Connector for Rest {
         done: &mut [Option<Disposition>],
     ) -> Result<(), Failure> {
         load::Writing::new(load).write(done).await
+    }
+
+    /// A record may need to be found first; what its references need was asked for before, mostly.
+    fn calls(&self, target: &Target, records: u64) -> Option<u64> {
+        let together = u64::from(target.batch.unwrap_or(1).max(1));
+        let each = if target.lookup.is_some() { 2 } else { 1 };
+        Some(records.div_ceil(together) * each)
     }
 
     async fn check(&self, context: &Context<'_, Self>) -> Result<Health, Failure> {

@@ -198,6 +198,10 @@ impl Schedule {
                 info!(%tenant, integration = %name, %run, "skipped: the last run is still going on");
                 Ok(())
             }
+            Err(NotStarted::Spent(pause)) => {
+                info!(%tenant, integration = %name, %pause, "skipped: the budget is spent");
+                Ok(())
+            }
             Err(NotStarted::Failed(failure)) => Err(failure),
             Err(other) => Err(Failure::invalid(other.to_string())),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ferrule_lambda::{Settings, run_schedule};
 use schedule::Schedule;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ferrule_lambda::Error> {
     ferrule_lambda::init();
     let schedule = Arc::new(Schedule::new(Settings::from_env().store()));

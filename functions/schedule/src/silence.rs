@@ -31,6 +31,7 @@ pub(crate) fn row(stored: &Stored<Integration>, since_ms: i64, now_ms: i64) -> E
         trace: Vec::new(),
         payload: None,
         part: None,
+        guarded: false,
         state: ErrorState::Open,
         done: None,
     }

@@ -157,7 +157,7 @@ async fn a_tick_whose_run_is_over_is_not_started_again() {
     schedule.tick().await.unwrap();
     let (all, _) = store.runs(&tenant, None, 10, None).await.unwrap();
     let (counts, timings) = (ferrule_core::Counts::default(), ferrule_core::Timings::default());
-    let note = ferrule_core::Note::End { batches: 0, counts, timings };
+    let note = ferrule_core::Note::End { batches: 0, counts, timings, found: None };
     store.note(&tenant, &all[0].run, &[note]).await.unwrap().unwrap();
     // The note of the tick was lost.
     let name = Name::new("copy").unwrap();

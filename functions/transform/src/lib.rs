@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod plan;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -7,10 +9,10 @@ use std::{
 };
 
 use ferrule_core::{
-    Batch, Counts, Digest, Envelope, Failure, Message, Note, Record, Task, Tenant,
+    Batch, Counts, Digest, Envelope, Failure, Hops, LOOP, Message, Note, Record, Task, Tenant,
     engine::{Engine, Refusal, Verdict},
 };
-use ferrule_lambda::Stage;
+use ferrule_lambda::{Stage, tell_parked};
 use ferrule_store::{Affected, Definitions, ErrorRow, Store, fresh};
 
 /// Engines kept compiled; beyond, all are forgotten and compiled again.
@@ -35,11 +37,14 @@ impl Transform {
         Self { store, definitions, engines: Mutex::default() }
     }
 
-    async fn transform(&self, envelope: &Envelope, batch: Batch) -> Result<(), Failure> {
+    async fn transform(&self, envelope: &Envelope, batch: &Batch) -> Result<(), Failure> {
         let started = Instant::now();
         let engine = self.engine(envelope).await?;
-        let (mut mapped, refused) = map_batch(&engine, batch);
+        let (mut mapped, refused) = map_batch(&engine, envelope, batch);
         mapped.timings.transform_ms += millis(started.elapsed());
+        if envelope.purpose.is_plan() {
+            return self.plan(envelope, mapped, &refused).await;
+        }
         let rows: Vec<ErrorRow> =
             refused.iter().map(|refused| self.error_row(envelope, &mapped, refused)).collect();
         if let Some(fatal) = refused.iter().find(|refused| refused.refusal.fails_run) {
@@ -53,7 +58,8 @@ impl Transform {
             self.store.log_errors(&envelope.tenant, &rows).await?;
             return self.note(envelope, &mapped, Some(reason)).await;
         }
-        let raw = raw_batch(&mapped, refused);
+        self.tell_of_loop(envelope, &rows, &refused).await?;
+        let raw = raw_batch(&mapped, &refused);
         self.store.park_refused(envelope, Task::Transform(raw), rows).await?;
         if mapped.records.is_empty() {
             return self.note(envelope, &mapped, None).await;
@@ -62,7 +68,20 @@ impl Transform {
         // What somebody replays stays replayed: it is part of a batch that was loaded before.
         let own = Envelope { replayed: envelope.replayed, ..fresh(envelope) };
         let message = Message { envelope: own, task: Task::Load(mapped) };
-        self.store.send(&target, &[message], Duration::ZERO).await
+        self.store.send(&target, vec![message], Duration::ZERO).await
+    }
+
+    /// Tells of records that go round, once for all of them.
+    async fn tell_of_loop(
+        &self,
+        envelope: &Envelope,
+        rows: &[ErrorRow],
+        refused: &[Refused<'_>],
+    ) -> Result<(), Failure> {
+        let looped = rows.iter().zip(refused).filter(|(_, refused)| refused.is_loop);
+        let rows: Vec<ErrorRow> = looped.clone().map(|(row, _)| row.clone()).collect();
+        let hops = looped.map(|(_, refused)| refused.record.hops).min().unwrap_or_default();
+        tell_parked(&self.store, envelope, hops, &rows).await
     }
 
     async fn target(&self, envelope: &Envelope) -> Result<String, Failure> {
@@ -112,8 +131,8 @@ impl Transform {
         self.engines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error_row(&self, envelope: &Envelope, batch: &Batch, refused: &Refused) -> ErrorRow {
-        let Refused { refusal, record } = refused;
+    fn error_row(&self, envelope: &Envelope, batch: &Batch, refused: &Refused<'_>) -> ErrorRow {
+        let Refused { refusal, record, .. } = refused;
         let raw = record.value.to_string();
         let id = Digest::of(&[
             envelope.integration.as_str().as_bytes(),
@@ -143,8 +162,8 @@ impl Stage for Transform {
         "transform"
     }
 
-    async fn handle(&self, message: Message, _: Duration) -> Result<(), Failure> {
-        match message.task {
+    async fn handle(&self, message: &Message, _: Duration) -> Result<(), Failure> {
+        match &message.task {
             Task::Transform(batch) => self.transform(&message.envelope, batch).await,
             _ => Err(Failure::coded("TASK", "transform only takes batches to transform")),
         }
@@ -152,42 +171,66 @@ impl Stage for Transform {
 }
 
 /// A record that the definition does not let pass.
-struct Refused {
+struct Refused<'b> {
     refusal: Refusal,
-    record: Record,
+    record: &'b Record,
+    /// It goes round, and would be mapped for ever.
+    is_loop: bool,
 }
 
-/// Maps every record; one that cannot be mapped stands aside, its neighbours go on.
-fn map_batch(engine: &Engine, batch: Batch) -> (Batch, Vec<Refused>) {
-    let Batch { seq, origin, counts, timings, recipient, records } = batch;
-    let mut mapped = Batch { seq, origin, counts, timings, recipient, records: Vec::new() };
+/// Maps every record; one that cannot be mapped stands aside, its neighbours go on. So does one that goes
+/// round, unless it tells of that: what is refused for good is heard of.
+fn map_batch<'b>(
+    engine: &Engine,
+    envelope: &Envelope,
+    batch: &'b Batch,
+) -> (Batch, Vec<Refused<'b>>) {
+    let records = Vec::with_capacity(batch.records.len());
+    let mut mapped = Batch { records, ..batch.head() };
     let mut refused = Vec::new();
-    mapped.records.reserve(records.len());
-    for record in records {
-        match engine.apply(&record.value) {
-            Verdict::Mapped(row) => mapped.records.push(Record {
-                line: record.line,
-                key: row.key,
-                version: row.version,
-                deleted: record.deleted,
-                value: row.value,
-            }),
-            Verdict::Ignored => mapped.counts += Counts { ignored: 1, ..Counts::default() },
-            Verdict::Refused(refusal) => {
-                mapped.counts += Counts { refused: 1, ..Counts::default() };
-                refused.push(Refused { refusal, record });
+    for record in &batch.records {
+        // Who sends it again has seen where it came from: it begins anew.
+        let hops = if envelope.replayed { Hops::default() } else { record.hops };
+        let (refusal, is_loop) = match engine.apply(&record.value) {
+            Verdict::Mapped(_) if hops.is_loop() && !envelope.alert => (looped(hops), true),
+            Verdict::Mapped(row) => {
+                mapped.records.push(Record {
+                    line: record.line,
+                    key: row.key,
+                    version: row.version,
+                    deleted: record.deleted,
+                    hops: hops.next(),
+                    value: row.value,
+                });
+                continue;
             }
-        }
+            Verdict::Ignored => {
+                mapped.counts += Counts { ignored: 1, ..Counts::default() };
+                continue;
+            }
+            Verdict::Refused(refusal) => (refusal, false),
+        };
+        mapped.counts += Counts { refused: 1, ..Counts::default() };
+        refused.push(Refused { refusal, record, is_loop });
     }
     (mapped, refused)
 }
 
+fn looped(hops: Hops) -> Refusal {
+    let number = hops.number();
+    let message = format!(
+        "the record has come through {number} integrations, and each made something new of it: they \
+         are wired in a circle"
+    );
+    Refusal { code: LOOP.into(), message, field: None, fails_run: false }
+}
+
 /// Returns refused records as the source gave them: what is kept until a better definition takes them.
-fn raw_batch(batch: &Batch, refused: Vec<Refused>) -> Batch {
+fn raw_batch(batch: &Batch, refused: &[Refused<'_>]) -> Batch {
     Batch {
         seq: batch.seq,
         origin: batch.origin.clone(),
-        records: refused.into_iter().map(|refused| refused.record).collect(),
+        records: refused.iter().map(|refused| refused.record.clone()).collect(),
         ..Batch::default()
     }
 }

@@ -37,15 +37,21 @@ async fn hub(rules: &str) -> Hub {
 
 impl Hub {
     async fn transform(&self, records: &[&str]) {
+        self.transform_from(Hops::default(), records).await;
+    }
+
+    /// Transforms records that have come so far.
+    async fn transform_from(&self, hops: Hops, records: &[&str]) {
         let records = records.iter().enumerate().map(|(at, text)| Record {
             line: at as u64 + 2,
+            hops,
             value: ferrule_core::json::parse(text.as_bytes()).unwrap(),
             ..Record::default()
         });
         let batch =
             Batch { origin: "a.csv".into(), records: records.collect(), ..Batch::default() };
         let message = Message { envelope: self.envelope.clone(), task: Task::Transform(batch) };
-        self.stage.handle(message, Duration::from_secs(9)).await.unwrap();
+        self.stage.handle(&message, Duration::from_secs(9)).await.unwrap();
     }
 
     fn sent(&self, function: &str) -> Option<Task> {
@@ -93,12 +99,13 @@ async fn what_it_refuses_is_kept_as_the_source_gave_it_and_mapped_once_the_defin
         pick: Pick::default(),
         with: With::Today,
         rate: REPLAY_RATE,
+        approves: false,
     };
     let replay = hub.store.start_replay(tenant, wish).await.unwrap();
     hub.store.advance_replay(tenant, &replay.id, Duration::from_secs(9)).await.unwrap();
     while hub.sent("records").is_some() {}
     let Some(message) = hub.message("transform") else { panic!("nothing was replayed") };
-    hub.stage.handle(message, Duration::from_secs(9)).await.unwrap();
+    hub.stage.handle(&message, Duration::from_secs(9)).await.unwrap();
     let Some(Task::Load(batch)) = hub.sent("records") else { panic!("nothing to load") };
     let loaded: Vec<_> = batch.records.iter().map(|record| record.value.to_string()).collect();
     assert_eq!(loaded, [texts[0], texts[2]]);
@@ -130,7 +137,7 @@ async fn what_fails_a_run_that_nobody_repeats_is_parked_with_its_neighbours() {
     });
     let batch = Batch { records: records.to_vec(), ..Batch::default() };
     let message = Message { envelope: hub.envelope.clone(), task: Task::Transform(batch) };
-    let failure = hub.stage.handle(message, Duration::from_secs(9)).await.unwrap_err();
+    let failure = hub.stage.handle(&message, Duration::from_secs(9)).await.unwrap_err();
     assert!(matches!(failure, Failure::Invalid { .. }), "the whole message is parked: {failure:?}");
     assert!(failure.to_string().contains("STOP"), "{failure}");
     assert!(hub.errors().await.is_empty(), "no row says that a record is gone");
@@ -164,4 +171,53 @@ async fn takes_the_sample_event() {
     let event: serde_json::Value = serde_json::from_str(text).unwrap();
     let message = Message::decode(&event["Records"][0]["body"].to_string()).unwrap();
     assert!(matches!(message.task, Task::Transform(batch) if batch.records.len() == 1));
+}
+
+/// Takes everything that waits for `dispatch`: how far each event has come, and its code.
+fn told(hub: &Hub) -> Vec<(Hops, String)> {
+    let Queues::Memory(queues, _) = &hub.store.queues else { panic!("not in memory") };
+    let mut told = Vec::new();
+    while let Some(received) = queues.receive("dispatch") {
+        queues.delete("dispatch", received.id);
+        let Task::Events(batch) = Message::decode(&received.body).unwrap().task else {
+            panic!("dispatch gets events")
+        };
+        let code = |record: &Record| record.value.get("code").unwrap().as_str().unwrap().to_owned();
+        told.extend(batch.records.iter().map(|record| (record.hops, code(record))));
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_record_that_goes_round_is_parked_and_told_of_once() {
+    let hub = hub(r#""map":{"id":".id"},"validate":[{"when":".id == \"x\"","do":"ignore"}]"#).await;
+    hub.transform_from(Hops::new(15), &[r#"{"id":"a"}"#]).await;
+    let Some(Task::Load(batch)) = hub.sent("records") else { panic!("nothing to load") };
+    assert_eq!(batch.records[0].hops, Hops::MOST, "one more");
+    let texts = [r#"{"id":"a"}"#, r#"{"id":"b"}"#, r#"{"id":"x"}"#];
+    hub.transform_from(Hops::new(16), &texts).await;
+    assert!(hub.sent("records").is_none());
+    let Some(Task::Note(Note::Batch { counts, .. })) = hub.sent("journal") else {
+        panic!("the journal was not told")
+    };
+    assert_eq!((counts.refused, counts.ignored), (2, 1), "what nobody wants does not go round");
+    assert!(hub.errors().await.iter().all(|row| row.code == LOOP && row.payload.is_some()));
+    assert_eq!(told(&hub), [(Hops::MOST, LOOP.to_owned())]);
+    hub.transform_from(Hops::new(17), &[r#"{"id":"c"}"#]).await;
+    assert_eq!(
+        (hub.errors().await.len(), told(&hub)),
+        (3, Vec::new()),
+        "nobody is told of news of it"
+    );
+}
+
+#[tokio::test]
+async fn news_of_a_loop_is_heard_and_who_replays_it_begins_anew() {
+    for (alert, replayed, after) in [(true, false, 18), (false, true, 1)] {
+        let mut hub = hub(r#""map":{"id":".id"}"#).await;
+        (hub.envelope.alert, hub.envelope.replayed) = (alert, replayed);
+        hub.transform_from(Hops::new(17), &[r#"{"id":"a"}"#]).await;
+        let Some(Task::Load(batch)) = hub.sent("records") else { panic!("nothing to load") };
+        assert_eq!(batch.records[0].hops, Hops::new(after));
+    }
 }

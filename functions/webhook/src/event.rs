@@ -1,7 +1,7 @@
 //! The body that the receiver gets: `type`, `timestamp` and `data`.
 
 use ferrule_connector::{Load, Notification, Object, Record, Value};
-use ferrule_core::Digest;
+use ferrule_core::{Digest, Hops};
 use jiff::Timestamp;
 
 use crate::Webhook;
@@ -13,6 +13,8 @@ pub(crate) struct Event {
     pub(crate) id: String,
     /// JSON text: what is signed is what is sent.
     pub(crate) body: String,
+    /// How far what it tells has come.
+    pub(crate) hops: Hops,
 }
 
 impl Event {
@@ -20,7 +22,7 @@ impl Event {
     pub(crate) fn of_notification(notification: &Notification, kind: Option<&str>) -> Self {
         let kind = kind.unwrap_or(&notification.kind);
         let body = envelope(kind, notification.at, notice(notification));
-        Self { id: id(&notification.id), body }
+        Self { id: id(&notification.id), body, hops: notification.hops }
     }
 
     /// Describes one record of a batch.
@@ -29,7 +31,7 @@ impl Event {
         let kind = load.target.kind.as_deref().unwrap_or(changed);
         let data = entry(record);
         let id = derived(load.batch_id, record.line, &data);
-        Self { id, body: envelope(kind, now_ms, data) }
+        Self { id, body: envelope(kind, now_ms, data), hops: record.hops }
     }
 
     /// Describes all of these records.
@@ -38,14 +40,15 @@ impl Event {
         let list: Vec<Value> = records.iter().map(|record| Value::from(entry(record))).collect();
         let data = Object::from_iter([("records", Value::from(list))]);
         let id = derived(load.batch_id, 0, &data);
-        Self { id, body: envelope(kind, now_ms, data) }
+        let hops = records.iter().map(|record| record.hops).max().unwrap_or_default();
+        Self { id, body: envelope(kind, now_ms, data), hops }
     }
 
     /// Describes a greeting that means nothing but that we are here.
     pub(crate) fn ping(connection: &str, now_ms: i64) -> Self {
         let data = Object::from_iter([("connection", Value::from(connection))]);
         let id = derived("ping", now_ms.unsigned_abs(), &data);
-        Self { id, body: envelope("ferrule.ping", now_ms, data) }
+        Self { id, body: envelope("ferrule.ping", now_ms, data), hops: Hops::default() }
     }
 }
 

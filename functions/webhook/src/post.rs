@@ -1,13 +1,14 @@
 //! One POST, signed, and what its answer means.
 
 use ferrule_connector::{Answer, Call, Context, Failure, Timeouts, url_guard};
-use ferrule_core::definition::ErrorRule;
+use ferrule_core::{Hops, definition::ErrorRule};
 use url::Url;
 
 use crate::{Webhook, event::Event, settings::Secret, sign::Keys};
 
 /// Headers that are ours.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
+    Hops::HEADER,
     "webhook-id",
     "webhook-timestamp",
     "webhook-signature",
@@ -48,6 +49,7 @@ impl<'a> Receiver<'a> {
             .header("webhook-id", &event.id)
             .header("webhook-timestamp", &now_secs.to_string())
             .header("webhook-signature", &signature)
+            .hops(event.hops)
             .rules(self.rules)
             .accept(410);
         for status in accepted {

@@ -143,10 +143,60 @@ async fn a_run_whose_events_were_parked_ends_and_its_replay_tells_all_the_same()
     hub.settle().await;
     let mut replayed = Message::decode(&parked).unwrap();
     replayed.envelope.replayed = true;
-    hub.store.send("dispatch", &[replayed], Duration::ZERO).await.unwrap();
+    hub.store.send("dispatch", vec![replayed], Duration::ZERO).await.unwrap();
     hub.settle().await;
     assert_eq!(hub.titles("chat"), ["app.x was changed in prod"]);
     let runs = hub.runs("watch").await;
     let told = runs.iter().find(|run| run.trigger == "config_change").unwrap();
     assert_eq!((told.state, told.counts.told), (RunState::Succeeded, 1));
+}
+
+#[tokio::test]
+async fn what_is_told_has_come_one_further_and_so_has_a_digest_of_it() {
+    let window = r#""trigger":{"config_change":{"match":["*"]}},"output":{"notify":[
+        {"connection":"chat"},{"connection":"ops","batch":{"window":"1m","size":2}}]}"#;
+    let mut hub = hub(&[("watch", window)]).await;
+    for (id, hops) in [("1", 0), ("2", 4)] {
+        let posted = Posted::one(change(id, "app.x"));
+        let posted = Posted { hops: ferrule_core::Hops::new(hops), ..posted };
+        hub.store.tell(&hub.tenant, &posted).await.unwrap();
+    }
+    hub.settle().await;
+    let mut hops: Vec<_> = hub.told["chat"].iter().map(|one| one.hops.number()).collect();
+    hops.sort_unstable();
+    assert_eq!(hops, [1, 5]);
+    let [digest] = hub.told["ops"].as_slice() else { panic!("{:?}", hub.told["ops"]) };
+    assert_eq!(digest.hops.number(), 5);
+    let runs = hub.runs("watch").await;
+    assert_eq!(
+        runs.iter().filter(|run| run.hops.number() >= 4).count(),
+        2,
+        "the event's, the digest's"
+    );
+}
+
+#[tokio::test]
+async fn of_what_failed_because_of_a_loop_nobody_is_told_for_ever() {
+    let mut hub = hub(&[("watch", WATCH)]).await;
+    hub.down = vec!["chat", "mail"];
+    let mut parked = Vec::new();
+    for (id, hops) in [("1", 15), ("2", 16)] {
+        let posted = Posted::one(change(id, "app.x"));
+        let posted = Posted { hops: ferrule_core::Hops::new(hops), ..posted };
+        hub.store.tell(&hub.tenant, &posted).await.unwrap();
+        let mut seen = 0;
+        loop {
+            for (_, id, body) in hub.queues().sent_after(seen) {
+                seen = id;
+                let Task::Events(batch) = Message::decode(&body).unwrap().task else { continue };
+                let is_news = batch.records[0].value.get("type").and_then(Value::as_str)
+                    == Some("errors.parked");
+                parked.extend(is_news.then_some(batch.hops().number()));
+            }
+            if !hub.step().await {
+                break;
+            }
+        }
+    }
+    assert!(!parked.is_empty() && parked.iter().all(|hops| *hops == 16), "{parked:?}");
 }

@@ -1,4 +1,4 @@
-use ferrule_core::{RunState, definition::Urgency};
+use ferrule_core::{Hops, RunState, definition::Urgency};
 use ferrule_store::{ErrorFilter, Item, Table};
 
 use super::*;
@@ -134,7 +134,7 @@ async fn in_one_batch_the_same_thing_is_told_once_too() {
     );
     let mut hub = hub(&[("watch", &output)]).await;
     let events = (0..5).map(|at| change(&format!("e{at}"), "app.x")).collect();
-    let posted = Posted { id: "many".into(), events, urgency: Urgency::Low };
+    let posted = Posted { id: "many".into(), events, urgency: Urgency::Low, hops: Hops::default() };
     hub.store.tell(&hub.tenant, &posted).await.unwrap();
     hub.settle().await;
     let [run] = hub.runs("watch").await.try_into().unwrap();
@@ -149,7 +149,7 @@ async fn many_notifications_travel_in_pieces_and_all_are_accounted_for() {
     );
     let mut hub = hub(&[("watch", &output)]).await;
     let events = (0..333).map(|at| change(&format!("e{at}"), &format!("app.k{at}"))).collect();
-    let posted = Posted { id: "many".into(), events, urgency: Urgency::Low };
+    let posted = Posted { id: "many".into(), events, urgency: Urgency::Low, hops: Hops::default() };
     hub.store.tell(&hub.tenant, &posted).await.unwrap();
     hub.settle().await;
     assert_eq!((hub.told["chat"].len(), hub.told["ops"].len()), (333, 333));

@@ -124,7 +124,7 @@ async fn a_container_is_written_listed_read_and_emptied() {
     let rows = [r#"{"a":"1","b":"x"}"#, r#"{"a":"2","b":"y"}"#, r#"{"a":"3","b":"z"}"#];
     assert_eq!((texts(&got), got.pages), (rows.to_vec(), 2));
     let got = read(&depot, &source(r#"{"path": "out/*"}"#), 2).await.unwrap();
-    assert_eq!(got.origins, ["out/r-0.jsonl.gz"]);
+    assert!(got.origins.len() == 1 && got.origins[0].starts_with("out/r-0-"), "{:?}", got.origins);
 
     let gone = load(r#"{"operation": "delete"}"#, Mode::Insert).await.unwrap();
     assert_eq!(gone, Disposition::Deleted);

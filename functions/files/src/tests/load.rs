@@ -2,6 +2,7 @@
 
 use ferrule_connector::{Disposition, Failure, Object, Record, Value};
 use ferrule_core::{definition::Mode, json};
+use futures_util::TryStreamExt as _;
 use object_store::{ObjectStoreExt as _, path::Path};
 use proptest::prelude::*;
 
@@ -38,6 +39,20 @@ async fn text(depot: &Depot, name: &str) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+/// Names what was written, in order.
+async fn names(depot: &Depot) -> Vec<String> {
+    let all: Vec<_> = depot.store.list(None).try_collect().await.unwrap();
+    let mut names: Vec<_> = all.into_iter().map(|meta| meta.location.to_string()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Names the only file that was written.
+async fn name(depot: &Depot) -> String {
+    let [name] = names(depot).await.try_into().unwrap();
+    name
+}
+
 #[tokio::test]
 async fn a_batch_is_one_file_named_after_it() {
     let depot = depot(&[]).await;
@@ -45,7 +60,9 @@ async fn a_batch_is_one_file_named_after_it() {
     let done = load(&depot, r#"{"path": "out/{batch}.csv"}"#, &values).await.unwrap();
     assert_eq!(done, [Disposition::Created, Disposition::Created]);
     let expected = "a,b,c\r\n1.10,\"x, \"\"y\"\"\",\r\n,,[1]\r\n";
-    assert_eq!(text(&depot, "out/run-1-0.csv").await, expected);
+    let name = name(&depot).await;
+    assert!(name.starts_with("out/run-1-0-") && name.len() == "out/run-1-0-01234567.csv".len());
+    assert_eq!(text(&depot, &name).await, expected);
 }
 
 #[tokio::test]
@@ -54,8 +71,33 @@ async fn a_batch_that_comes_twice_is_written_once_and_counted_the_same() {
     let target = r#"{"path": "{batch}.jsonl.gz"}"#;
     let first = load(&depot, target, &[r#"{"a":1}"#]).await.unwrap();
     assert_eq!(load(&depot, target, &[r#"{"a":1}"#]).await.unwrap(), first);
-    let other = load(&depot, target, &[r#"{"a":1,"b":"something else"}"#]).await.unwrap_err();
-    assert_eq!(other.code(), "rejected");
+    assert_eq!(names(&depot).await.len(), 1);
+}
+
+#[tokio::test]
+async fn another_batch_of_the_same_number_and_size_is_a_file_of_its_own() {
+    let depot = depot(&[]).await;
+    let target = r#"{"path": "{batch}.jsonl"}"#;
+    for value in [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":1}"#] {
+        let done = load(&depot, target, &[value]).await.unwrap();
+        assert_eq!(done, [Disposition::Created], "{value}");
+    }
+    let names = names(&depot).await;
+    let mut texts = [text(&depot, &names[0]).await, text(&depot, &names[1]).await];
+    texts.sort_unstable();
+    assert_eq!((names.len(), texts.concat().as_str()), (2, "{\"a\":1}\n{\"a\":2}\n"));
+}
+
+#[tokio::test]
+async fn a_file_of_that_name_with_other_content_is_left_alone() {
+    let depot = depot(&[]).await;
+    let target = r#"{"path": "{batch}.jsonl"}"#;
+    load(&depot, target, &[r#"{"a":1}"#]).await.unwrap();
+    let there = Path::from(name(&depot).await);
+    depot.store.put(&there, "{\"a\":9}\n".into()).await.unwrap();
+    let failure = load(&depot, target, &[r#"{"a":1}"#]).await.unwrap_err();
+    assert_eq!(failure.code(), "rejected");
+    assert_eq!(text(&depot, there.as_ref()).await, "{\"a\":9}\n");
 }
 
 #[tokio::test]
@@ -65,7 +107,7 @@ async fn what_is_written_is_read_back_in_every_format() {
         let depot = depot(&[]).await;
         let target = format!(r#"{{"path": "{{batch}}.{format}"}}"#);
         load(&depot, &target, &values).await.unwrap();
-        let source = source(&format!(r#"{{"path": "run-1-0.{format}"}}"#));
+        let source = source(&format!(r#"{{"path": "run-1-0-*.{format}"}}"#));
         let got = read(&depot, &source, 1).await.unwrap();
         assert_eq!(texts(&got), values, "{format}");
     }
@@ -77,7 +119,8 @@ async fn formulas_are_escaped_on_request() {
     let depot = depot(&[]).await;
     let target = r#"{"path": "{batch}.csv", "csv": {"escape_formulas": true, "header": false}}"#;
     load(&depot, target, &values).await.unwrap();
-    assert_eq!(text(&depot, "run-1-0.csv").await, "'=cmd(),'+1,'-1,'@x,-1,a=b,'\tx\r\n");
+    let name = name(&depot).await;
+    assert_eq!(text(&depot, &name).await, "'=cmd(),'+1,'-1,'@x,-1,a=b,'\tx\r\n");
 }
 
 #[tokio::test]
@@ -161,7 +204,7 @@ proptest! {
             let texts_in: Vec<_> = rows.iter().map(|row| value(row).to_string()).collect();
             let values: Vec<_> = texts_in.iter().map(String::as_str).collect();
             load(&depot, r#"{"path": "{batch}.csv"}"#, &values).await.unwrap();
-            let got = read(&depot, &source(r#"{"path": "run-1-0.csv"}"#), 3).await.unwrap();
+            let got = read(&depot, &source(r#"{"path": "run-1-0-*.csv"}"#), 3).await.unwrap();
             assert_eq!(texts(&got), values);
         });
     }

@@ -154,6 +154,8 @@ impl Note {
                 Disposition::Unchanged => 'n',
                 Disposition::Stale => 's',
                 Disposition::Deleted => 'd',
+                // Nobody is told of a transaction whose end is not known.
+                Disposition::Unsure => continue,
                 Disposition::Refused { code, message } => {
                     note.refused.push((*at, code.clone(), message.clone()));
                     continue;

@@ -1,7 +1,7 @@
 //! Writes lists of records, a list a call.
 
 use ferrule_connector::{Disposition, Failure, Value};
-use ferrule_core::{Digest, definition::Mode};
+use ferrule_core::{Digest, definition::Mode, json};
 use http::Method;
 
 use super::{Writing, is_about_all, place::method, refused};
@@ -19,7 +19,13 @@ impl Writing<'_> {
             let open: Vec<usize> = list.clone().filter(|at| done[*at].is_none()).collect();
             let Some(first) = open.first() else { continue };
             self.check_time()?;
-            match self.send_list(&open).await? {
+            let sent = self.send_list(&open).await;
+            if let Err(failure) = &sent {
+                for at in &open {
+                    done[*at] = self.unsure(failure);
+                }
+            }
+            match sent? {
                 Ok(disposition) => {
                     for at in open {
                         done[at] = Some(disposition.clone());
@@ -39,15 +45,17 @@ impl Writing<'_> {
     /// Sends a list; the inner error is the target's refusal of something in it.
     async fn send_list(&self, open: &[usize]) -> Result<Result<Disposition, String>, Failure> {
         let target = self.load.target;
-        let values = open.iter().map(|at| self.load.records[*at].value.clone());
-        let body = Value::Array(values.collect());
+        let hops = open.iter().map(|at| self.load.records[*at].hops).max().unwrap_or_default();
+        let list = list_of(open.iter().map(|at| &self.load.records[*at].value));
         let method = match self.load.mode {
             Mode::Update => method(target.method, Method::PATCH),
             _ => method(target.method, Method::POST),
         };
-        let digest = Digest::of(&[body.to_string().as_bytes()]);
+        let digest = Digest::of(&[list.as_bytes()]);
         let name = format!("{}-{digest}", self.load.batch_id);
-        let answer = match self.send(&method, &target.path, Some(body), &name).await {
+        let body = self.json(list);
+        let answer = match self.send((&method, target.path.as_str()), Some(body), &name, hops).await
+        {
             Err(Failure::Rejected { reason, .. }) if !is_about_all(&reason) => {
                 return Ok(Err(reason));
             }
@@ -60,4 +68,17 @@ impl Writing<'_> {
             _ => Ok(Disposition::Updated),
         })
     }
+}
+
+/// Writes values as a JSON list.
+fn list_of<'v>(values: impl Iterator<Item = &'v Value>) -> String {
+    let mut list = String::from("[");
+    for (at, value) in values.enumerate() {
+        if at > 0 {
+            list.push(',');
+        }
+        json::write(value, &mut list);
+    }
+    list.push(']');
+    list
 }

@@ -6,14 +6,14 @@ mod place;
 use std::time::Duration;
 
 use ferrule_connector::{Answer, Call, Disposition, Failure, Load, Record, Value, xml};
-use ferrule_core::definition::Mode;
+use ferrule_core::{Hops, definition::Mode};
 use http::Method;
 use place::{Place, Spot};
 
 use crate::{
     Rest,
     call::Caller,
-    settings::{Format, Sent},
+    settings::{Format, Sent, Target, Write},
 };
 
 /// With less time than this no further call is started.
@@ -24,6 +24,9 @@ const MOST_IN_A_ROW: u32 = 3;
 
 /// What a target may say about a single record, and not about all of them.
 const ABOUT_A_RECORD: [u16; 6] = [400, 404, 409, 412, 413, 422];
+
+/// What a body is, and the body.
+type Body = (&'static str, String);
 
 /// A batch that is being written.
 pub(crate) struct Writing<'a> {
@@ -58,14 +61,24 @@ impl<'a> Writing<'a> {
                     *one = Some(disposition);
                     in_a_row = 0;
                 }
-                Err(failure @ Failure::Unavailable { .. }) if in_a_row + 1 < MOST_IN_A_ROW => {
+                Err(failure) => {
+                    *one = self.unsure(&failure);
+                    let goes_on = matches!(failure, Failure::Unavailable { .. });
+                    if !goes_on || in_a_row + 1 >= MOST_IN_A_ROW {
+                        return Err(failure);
+                    }
                     failed.push(failure);
                     in_a_row += 1;
                 }
-                Err(failure) => return Err(failure),
             }
         }
         failed.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Says what is known of records whose call failed.
+    fn unsure(&self, failure: &Failure) -> Option<Disposition> {
+        let may_double = doubles(self.load.target, self.load.mode) && may_have_arrived(failure);
+        may_double.then_some(Disposition::Unsure)
     }
 
     /// Refuses a target under which a repeat would double records.
@@ -131,14 +144,15 @@ impl<'a> Writing<'a> {
         record: &Record,
         spot: Spot,
     ) -> Result<Disposition, Failure> {
-        let body = (!spot.is_removal).then(|| record.value.clone());
+        let body = (!spot.is_removal).then(|| self.body(&record.value)).transpose()?;
         let name = self.load.name_of(at);
-        let answer = match self.send(&spot.method, &spot.path, body, &name).await {
-            Err(Failure::Rejected { reason, .. }) if !is_about_all(&reason) => {
-                return Ok(refused(&reason));
-            }
-            other => other?,
-        };
+        let answer =
+            match self.send((&spot.method, spot.path.as_str()), body, &name, record.hops).await {
+                Err(Failure::Rejected { reason, .. }) if !is_about_all(&reason) => {
+                    return Ok(refused(&reason));
+                }
+                other => other?,
+            };
         if answer.status == 404 && (spot.is_removal || self.load.mode == Mode::Update) {
             return Ok(if spot.is_removal { Disposition::Deleted } else { self.absent() });
         }
@@ -157,20 +171,20 @@ impl<'a> Writing<'a> {
 
     async fn send(
         &self,
-        method: &Method,
-        path: &str,
-        body: Option<Value>,
+        (method, path): (&Method, &str),
+        body: Option<Body>,
         name: &str,
+        hops: Hops,
     ) -> Result<Answer, Failure> {
         let target = self.load.target;
         let url = self.caller.url(path)?;
         let accept = Format::Json.accept();
-        let mut call = self.caller.call(method.clone(), url, &target.headers, accept);
+        let mut call = self.caller.call(method.clone(), url, &target.headers, accept).hops(hops);
         if let Some(header) = &target.idempotency_header {
             call = call.header(header, name);
         }
-        if let Some(body) = body {
-            call = self.with_body(call, body)?;
+        if let Some((content_type, text)) = body {
+            call = call.body(content_type, text);
         }
         let call = ABOUT_A_RECORD.into_iter().fold(call, Call::accept);
         let answer = self.caller.send(call).await?;
@@ -180,18 +194,35 @@ impl<'a> Writing<'a> {
         Ok(answer)
     }
 
-    fn with_body<'c>(&self, call: Call<'c>, value: Value) -> Result<Call<'c>, Failure> {
-        Ok(match (self.load.target.format, &self.load.target.wrap) {
-            (Sent::Json, None) => call.json(&value),
-            (Sent::Json, Some(key)) => {
-                call.json(&Value::Object([(key.as_str(), value)].into_iter().collect()))
-            }
+    fn body(&self, value: &Value) -> Result<Body, Failure> {
+        match (self.load.target.format, &self.load.target.wrap) {
+            (Sent::Json, _) => Ok(self.json(value.to_string())),
             (Sent::Xml, root) => {
                 let root = root.as_deref().unwrap_or("record");
-                call.body("application/xml", xml::write(root, &value)?)
+                Ok(("application/xml", xml::write(root, value)?))
             }
-        })
+        }
     }
+
+    /// Returns JSON text as it is sent.
+    fn json(&self, text: String) -> Body {
+        let text = match &self.load.target.wrap {
+            Some(key) => format!("{{{}:{text}}}", Value::from(key.as_str())),
+            None => text,
+        };
+        ("application/json", text)
+    }
+}
+
+/// Tells whether a target takes a record that comes again for another one.
+pub(crate) fn doubles(target: &Target, mode: Mode) -> bool {
+    let names = target.idempotency_header.is_some() || target.lookup.is_some();
+    mode == Mode::Insert && !names && target.method != Some(Write::Put)
+}
+
+/// Tells whether something may have arrived although no success was heard of.
+fn may_have_arrived(failure: &Failure) -> bool {
+    matches!(failure, Failure::Unavailable { reason, .. } if !reason.starts_with("cannot connect"))
 }
 
 fn refused(reason: &str) -> Disposition {

@@ -255,3 +255,54 @@ async fn writes_xml_where_the_vendor_wants_it() {
     assert_eq!(sent.header("content-type"), Some("application/xml"));
     assert!(sent.text().ends_with("<item><id>a&amp;b</id><n>1.10</n></item>"), "{}", sent.text());
 }
+
+#[tokio::test]
+async fn what_was_sent_and_never_answered_may_be_there_twice_where_no_key_tells() {
+    let vendor = Vendor::start(|_, number| match number {
+        0 => Reply::json("{}").manner(Manner::CutAfter(1)),
+        _ => Reply::json("{}"),
+    })
+    .await;
+    let hub = Hub::new(&vendor, "{}");
+    let records = records(&["a", "b", "c"]);
+    let mut done = vec![None; 3];
+    let deaf = r#"{"path": "/items", "batch": 2}"#;
+    hub.load(deaf, Mode::Insert, &records, &mut done).await.unwrap_err();
+    assert_eq!(done, [Some(Disposition::Unsure), Some(Disposition::Unsure), None]);
+}
+
+#[tokio::test]
+async fn nothing_is_unsure_where_keys_are_honoured_or_nobody_listens() {
+    let vendor = Vendor::start(|_, _| Reply::json("{}").manner(Manner::CutAfter(1))).await;
+    let mut hub = Hub::new(&vendor, "{}");
+    let keyed = r#"{"path": "/items", "batch": 2, "idempotency_header": "Idempotency-Key"}"#;
+    let mut done = vec![None; 2];
+    hub.load(keyed, Mode::Insert, &records(&["a", "b"]), &mut done).await.unwrap_err();
+    assert_eq!(done, [None, None]);
+    drop(vendor);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    hub.settings.base_url = format!("http://{address}");
+    let deaf = r#"{"path": "/items", "batch": 2}"#;
+    hub.load(deaf, Mode::Insert, &records(&["a", "b"]), &mut done).await.unwrap_err();
+    assert_eq!(done, [None, None]);
+}
+
+#[tokio::test]
+async fn how_far_a_record_has_come_is_in_a_header_whatever_the_definition_says() {
+    let vendor = Vendor::start(|_, _| Reply::json("{}")).await;
+    let hub = Hub::new(&vendor, "{}");
+    let mut records = records(&["a", "b"]);
+    records[1].hops = ferrule_core::Hops::new(7);
+    for (target, wanted) in [
+        (r#"{"path": "/items", "headers": {"Ferrule-Hops": "0"}}"#, vec![Some("0"), Some("7")]),
+        (r#"{"path": "/items", "batch": 10}"#, vec![Some("7")]),
+    ] {
+        let before = vendor.requests().len();
+        hub.load(target, Mode::Insert, &records, &mut [None, None]).await.unwrap();
+        let seen = vendor.requests().split_off(before);
+        let hops: Vec<_> = seen.iter().map(|request| request.header("ferrule-hops")).collect();
+        assert_eq!(hops, wanted, "{target}");
+    }
+}

@@ -96,3 +96,18 @@ async fn a_receiver_that_is_gone_fails_the_rest() {
     assert_eq!(failure.code(), "TARGET_GONE");
     assert_eq!(desk.receiver.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn how_far_a_record_has_come_is_in_a_header() {
+    let mut records = records();
+    records[2].hops = ferrule_core::Hops::new(3);
+    for (target, wanted) in
+        [(json!({}), vec![None, None, Some("3")]), (json!({ "batch": true }), vec![Some("3")])]
+    {
+        let desk = willing().await.with_target(target);
+        desk.load(Mode::Upsert, &records, &mut vec![None; 3]).await.unwrap();
+        let seen = desk.receiver.requests();
+        let hops: Vec<_> = seen.iter().map(|request| request.header("ferrule-hops")).collect();
+        assert_eq!(hops, wanted);
+    }
+}
