@@ -13,6 +13,8 @@ pub enum Ended {
     InPart,
     /// It was done, and what came out is not as it should be.
     Badly,
+    /// Nothing is written yet: the hub wants somebody to approve it.
+    Waiting,
 }
 
 /// Why a command could not do its work, by what the operator does next.
@@ -42,6 +44,7 @@ impl Ended {
             Self::Well => 0,
             Self::Badly => 1,
             Self::InPart => 4,
+            Self::Waiting => 5,
         }
     }
 }
@@ -94,5 +97,6 @@ Exit codes:
   2    invalid: the command line, a definition or the input
   3    not reachable: no stack is up, or nothing answers
   4    done in part: some records are in the error log
-  5    refused by the hub: unknown key, missing role, unknown name, or changed by somebody else
+  5    refused by the hub: unknown key, missing role, unknown name, changed by somebody else, or a run
+       that waits for approval
   130  interrupted with Ctrl-C";

@@ -1,7 +1,10 @@
 //! What the operator does with AWS itself: keys, secrets and schemas, before and beside the HTTP API.
 
 use ferrule_core::{Name, Tenant};
-use ferrule_store::{Places, Role, Store, aws::Access};
+use ferrule_store::{
+    Places, Role, Store,
+    aws::{Access, Keys},
+};
 
 use crate::stack::Details;
 use crate::{Fault, connectors};
@@ -34,14 +37,9 @@ fn store_with_bucket(details: &Details, bucket: &str) -> Store {
         payload_bucket: bucket.to_owned(),
         endpoint: (!details.endpoint.is_empty()).then(|| details.endpoint.clone()),
     };
-    if details.access_key.is_empty() {
-        return Store::aws(&places, details.time_scale);
-    }
-    let access = Access {
-        region: details.region.clone(),
-        key_id: details.access_key.clone(),
-        secret_key: details.secret_key.clone(),
-    };
+    let keys = (!details.access_key.is_empty())
+        .then(|| Keys { id: details.access_key.clone(), secret: details.secret_key.clone() });
+    let access = Access { region: details.region.clone(), keys };
     Store::aws_as(&places, details.time_scale, access)
 }
 
@@ -67,4 +65,23 @@ pub(crate) async fn own_tenant(store: &Store, details: &Details) -> Result<Tenan
     known.map(|key| key.tenant).ok_or_else(|| {
         Fault::Refused("the key in stack.json is not valid any more; name a --tenant".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_stack_in_an_account_is_spoken_to_in_its_own_region() {
+        let details: Details = serde_json::from_value(json!({
+            "stack": "ferrule", "stage": "prod", "endpoint": "", "api_url": "", "customer_key": null,
+            "region": "eu-north-1", "access_key": "", "secret_key": "", "queues": "", "payloads": "",
+            "files": "", "time_scale": 1, "pid": 0,
+        }))
+        .unwrap();
+        let shown = format!("{:?}", store(&details));
+        assert!(shown.contains("eu-north-1") && shown.contains("keys: None"), "{shown}");
+    }
 }

@@ -141,6 +141,16 @@ fn a_file_ten_times_as_long_needs_no_more_memory() {
     assert!(long < short + 8 * MIB, "{} MiB, then {} MiB", short / MIB, long / MIB);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_told_of() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ferrule"));
+    let ended = command.args(["check", EXAMPLE, "--json"]).stdout(full).output().unwrap();
+    assert!(!ended.status.success());
+    assert!(text(&ended.stderr).contains("the result is not whole"), "{}", text(&ended.stderr));
+}
+
 #[test]
 fn without_a_hub_the_commands_say_how_to_start_one_and_end_with_3() {
     let calls = [

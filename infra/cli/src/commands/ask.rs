@@ -4,13 +4,14 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 
 use crate::Fault;
 
-/// Makes sure that somebody is there to answer, before anything is asked of the hub.
-pub(super) fn somebody_answers() -> Result<(), Fault> {
+/// Makes sure that somebody is there to answer, before anything is asked of the hub; `look` says how to
+/// see what it is about.
+pub(super) fn somebody_answers(look: &str) -> Result<(), Fault> {
     if stdin().is_terminal() && stderr().is_terminal() {
         return Ok(());
     }
-    let why = "nobody is there to answer without a terminal: say --yes, or --preview to look first";
-    Err(Fault::Invalid(why.to_owned()))
+    let why = "nobody is there to answer without a terminal: say --yes";
+    Err(Fault::Invalid(format!("{why}, or {look} to look first")))
 }
 
 /// Asks; only a clear yes is one.

@@ -29,7 +29,7 @@ pub(super) struct Discard {
 impl Discard {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
         if !self.yes && !self.preview {
-            ask::somebody_answers()?;
+            ask::somebody_answers("--preview")?;
         }
         let hub = Hub::open(place)?;
         let mut asked = self.picked.body();

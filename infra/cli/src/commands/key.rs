@@ -60,7 +60,7 @@ enum Command {
 enum Allowed {
     /// Look
     Read,
-    /// Look, and start runs
+    /// Look, start runs and checks, replay and discard what is parked, change configuration values
     Write,
     /// Everything
     Admin,

@@ -150,6 +150,12 @@ impl Status {
         let answer = Hub::open(place)?.get("status", &query).await?;
         output.result(&answer.body, |output| {
             output.table("", &status(&rows(&answer.body)), "no integrations yet");
+            for one in rows(&answer.body).iter().map(loose) {
+                let (name, paused) = (one["integration"].as_str(), one["paused"].as_str());
+                if let (Some(name), Some(paused)) = (name, paused) {
+                    output.line(&format!("{name} waits: {}", output::plain(paused, 500)));
+                }
+            }
         });
         Ok(Ended::Well)
     }

@@ -1,9 +1,11 @@
 //! The commands: what the operator writes, and which module does it.
 
 mod apply;
+mod approve;
 mod ask;
 mod check;
 mod config;
+mod cost;
 mod demo;
 mod deploy;
 mod discard;
@@ -11,6 +13,7 @@ mod key;
 mod look;
 mod parked;
 mod picked;
+mod plan;
 mod replay;
 mod run;
 mod schema;
@@ -27,7 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fault::EXIT_CODES;
 use crate::hub::Place;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::{Ended, Fault, stack};
 
 /// How long an interrupted command may still clean up.
@@ -68,9 +71,13 @@ enum Command {
     Apply(apply::Apply),
     Get(apply::Get),
     Delete(apply::Delete),
+    Plan(plan::Plan),
     Sync(sync::Sync),
+    Approve(approve::Approve),
+    Reject(approve::Reject),
     Runs(look::Runs),
     Errors(look::Errors),
+    Cost(cost::Cost),
     Parked(parked::Parked),
     Replay(replay::Replay),
     Discard(discard::Discard),
@@ -101,7 +108,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => Err(Fault::Failed(format!("could not start: {error}"))),
     };
-    match ended {
+    match ended.and_then(|ended| output::written().map(|()| ended)) {
         Ok(ended) => ExitCode::from(ended.code()),
         Err(fault) => {
             output.remark(&format!("error: {fault}"));
@@ -141,12 +148,16 @@ async fn dispatch(command: Command, Common { json, place }: &Common) -> Outcome 
         Command::Apply(apply) => apply.run(place, output).await,
         Command::Get(get) => get.run(place, output).await,
         Command::Delete(delete) => delete.run(place, output).await,
+        Command::Plan(plan) => plan.run(place, output).await,
         Command::Sync(sync) => sync.run(place, output).await,
+        Command::Approve(approve) => approve.run(place, output).await,
+        Command::Reject(reject) => reject.run(place, output).await,
         Command::Runs(runs) => runs.run(place, output).await,
         Command::Errors(errors) => errors.run(place, output).await,
         Command::Parked(parked) => parked.run(place, output).await,
         Command::Discard(discard) => discard.run(place, output).await,
         Command::Replay(replay) => replay.run(place, output).await,
+        Command::Cost(cost) => cost.run(place, output).await,
         Command::Records(records) => records.run(place, output).await,
         Command::Status(status) => status.run(place, output).await,
         Command::Connection(connection) => connection.run(place, output).await,

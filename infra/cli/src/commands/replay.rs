@@ -53,7 +53,7 @@ enum With {
 impl Replay {
     pub(super) async fn run(self, place: &Place, output: Output) -> Outcome {
         if !self.yes && !self.preview {
-            ask::somebody_answers()?;
+            ask::somebody_answers("--preview")?;
         }
         let hub = Hub::open(place)?;
         let mut body = self.body(self.picked.body());

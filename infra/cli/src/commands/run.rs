@@ -6,16 +6,17 @@ use std::time::Instant;
 use clap::Args;
 use ferrule_core::definition::Integration;
 use ferrule_core::{Name, RunState, Value};
+use ferrule_store::ErrorRow;
 use serde::Serialize;
 
 use super::Outcome;
 use crate::definitions::Definitions;
 use crate::output::{self, Output, counted};
-use crate::twin::{Pace, StandIn, Twin};
+use crate::twin::{Code, Errors, Pace, StandIn, Twin};
 use crate::{Ended, Fault};
 
-/// Rows of the error log that are shown.
-const ERRORS: usize = 1000;
+/// Rows of the error log that a person is shown.
+const ERRORS: usize = 20;
 
 /// Records that are shown.
 const SAMPLE: usize = 5;
@@ -42,6 +43,9 @@ pub(super) struct Run {
     /// Read everything, whatever the cursor says
     #[arg(long)]
     full: bool,
+    /// Write although a guard would stop the run: tables are empty here, and what a target holds is not known
+    #[arg(long)]
+    approve: bool,
     /// Show records of this table [default: the table that the integration writes]
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
@@ -51,18 +55,24 @@ impl Run {
     pub(super) async fn run(self, output: Output) -> Outcome {
         let definitions = Definitions::read_right(&self.files)?;
         let integrations = self.chosen(&definitions)?;
-        let twin = Twin::new(pace(&definitions))?;
+        let twin = Twin::new(pace(&definitions))?.approving(self.approve);
         self.fill(&twin, &definitions, &integrations).await?;
         let mut reports = Vec::new();
         for integration in &integrations {
             reports.push(Box::pin(self.one(&twin, integration, output)).await?);
         }
-        let errors = self.errors(&twin).await?;
+        let errors = twin.take_errors().await?;
         let ended = ended(&reports);
         let peak_memory_bytes = peak_memory_bytes();
-        let result = Results { runs: &reports, errors: &errors, peak_memory_bytes };
+        let result = Results {
+            runs: &reports,
+            errors: &errors.kept,
+            codes: &errors.codes,
+            peak_memory_bytes,
+        };
         output.result(&result, |output| {
-            show(output, &reports, &errors);
+            show(output, &reports);
+            show_errors(output, &errors);
             if let Some(peak) = peak_memory_bytes {
                 output.line(&format!("\nPeak memory: {} MiB", peak.div_ceil(1024 * 1024)));
             }
@@ -161,19 +171,15 @@ impl Run {
         let table = table.map(Name::new).transpose();
         table.map_err(|error| Fault::Invalid(error.to_string()))
     }
-
-    async fn errors(&self, twin: &Twin) -> Result<Vec<serde_json::Value>, Fault> {
-        let rows = twin.errors(ERRORS).await?;
-        let rows: Result<Vec<_>, _> = rows.iter().map(serde_json::to_value).collect();
-        rows.map_err(|error| Fault::Failed(error.to_string()))
-    }
 }
 
 /// What all runs came to. Numbers stay exact: records are written as they are.
 #[derive(Serialize)]
 struct Results<'r> {
     runs: &'r [Report],
-    errors: &'r [serde_json::Value],
+    /// Some; of all of them, `codes` says how many there are.
+    errors: &'r [ErrorRow],
+    codes: &'r [Code],
     peak_memory_bytes: Option<u64>,
 }
 
@@ -210,14 +216,16 @@ fn pace(definitions: &Definitions) -> Pace {
 
 fn ended(reports: &[Report]) -> Ended {
     let any = |state| reports.iter().any(|report| report.run.state == state);
-    match (any(RunState::Failed) || any(RunState::Running), any(RunState::Partial)) {
+    let is_bad = any(RunState::Failed) || any(RunState::Running);
+    match (is_bad, any(RunState::Partial)) {
+        (false, _) if any(RunState::WaitingForApproval) => Ended::Waiting,
         (true, _) => Ended::Badly,
         (false, true) => Ended::InPart,
         (false, false) => Ended::Well,
     }
 }
 
-fn show(output: Output, reports: &[Report], errors: &[serde_json::Value]) {
+fn show(output: Output, reports: &[Report]) {
     for report in reports {
         let run = serde_json::to_value(&report.run).unwrap_or_default();
         let name = &report.run.integration;
@@ -226,6 +234,11 @@ fn show(output: Output, reports: &[Report], errors: &[serde_json::Value]) {
         output.table(&format!("{name}: {state} in {took}"), &output::run(&run), "");
         if let Some(reason) = &report.run.reason {
             output.line(&format!("  {}", output::plain(reason, 500)));
+        }
+        if let Some(why) = report.run.look.as_ref().and_then(|look| look.why.as_ref()) {
+            output.line(&format!(
+                "  its guard stopped it before the first write: {why}; --approve lets it write"
+            ));
         }
         output.table("Time per stage", &output::stages(&run), "");
         if let (Some(table), Some(held)) = (&report.table, report.held) {
@@ -237,11 +250,34 @@ fn show(output: Output, reports: &[Report], errors: &[serde_json::Value]) {
             }
         }
     }
-    if !errors.is_empty() {
-        output.table(output::REASONS, &output::reasons(errors), "");
-        output.table("Error log", &output::refused(&errors[..errors.len().min(20)]), "");
-        if errors.len() > 20 {
-            output.line(&format!("  and {} more; --json has them", errors.len() - 20));
-        }
+}
+
+/// Shows what was refused, and what may be there twice.
+fn show_errors(output: Output, errors: &Errors) {
+    let is_twice = |code: &str| code == ferrule_connector::MAYBE_TWICE;
+    let (twice, codes): (Vec<&Code>, Vec<&Code>) =
+        errors.codes.iter().partition(|code| is_twice(&code.code));
+    if let Some(twice) = twice.first() {
+        let records = counted(twice.records, "record");
+        output.line(&format!(
+            "  {records} may have been delivered twice: an answer of the target was lost, and it knows no keys"
+        ));
+    }
+    if codes.is_empty() {
+        return;
+    }
+    let value = |row: &ErrorRow| serde_json::to_value(row).unwrap_or_default();
+    let examples: Vec<_> = codes.iter().map(|code| (value(&code.example), code.records)).collect();
+    let reasons = output::reasons(examples.iter().map(|(example, records)| (example, *records)));
+    output.table(output::REASONS, &reasons, "");
+    let shown = errors.kept.iter().filter(|row| !is_twice(&row.code)).take(ERRORS);
+    let shown: Vec<_> = shown.map(value).collect();
+    output.table("Error log", &output::refused(&shown), "");
+    let more = codes.iter().map(|code| code.rows).sum::<u64>().saturating_sub(shown.len() as u64);
+    if more > 0 {
+        let kept = errors.kept.len() as u64;
+        let is_all = errors.codes.iter().map(|code| code.rows).sum::<u64>() <= kept;
+        let has = if is_all { "them".into() } else { format!("{} of all", output::count(kept)) };
+        output.line(&format!("  and {} more; --json has {has}", output::count(more)));
     }
 }

@@ -29,16 +29,16 @@ pub(super) enum Secret {
 /// Store the credentials of a connection, or of an integration's webhook.
 ///
 /// They are never shown again, neither here nor by the hub. What is on a command line ends up in the shell's
-/// history: `-` reads a JSON object from standard input in its place.
+/// history: `KEY=-` reads the value from standard input, and `-` alone a JSON object with all of them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ferrule secret set our-servicenow - < credentials.json\n  ferrule secret set our-servicenow username=hub password=..."
+    after_help = "Example:\n  ferrule secret set our-servicenow - < credentials.json\n  ferrule secret set our-servicenow username=hub password=- < password.txt"
 )]
 pub(super) struct Set {
     /// The connection, or the integration with a webhook
     #[arg(value_name = "NAME")]
     name: String,
-    /// The keys that the connector's README names, or `-`
+    /// The keys that the connector's README names: `KEY=VALUE`, `KEY=-`, or just `-`
     #[arg(required = true, value_name = "KEY=VALUE|-")]
     values: Vec<Pair>,
     /// Whose connection [default: that of the stack's own key]
@@ -81,7 +81,7 @@ impl Secret {
         if !set.replace {
             all = there(&store, &owner, &tenant, &name).await?;
         }
-        all.extend(given);
+        extend(&mut all, given);
         let keys: Vec<String> = all.keys().cloned().collect();
         let body = Value::Object(all).to_string();
         store.secrets.write(&owner, &tenant, &name, &body, None).await?;
@@ -98,22 +98,55 @@ impl Set {
         if let [Pair(dash)] = &self.values[..]
             && dash == "-"
         {
-            let mut text = String::new();
-            let read = input.take(MAX_BYTES + 1).read_to_string(&mut text);
-            read.map_err(|error| Fault::Invalid(format!("standard input: {error}")))?;
-            let read: Result<Map<String, Value>, _> = serde_json::from_str(&text);
+            let read: Result<Map<String, Value>, _> = serde_json::from_str(&text(input)?);
             return read.map_err(|error| {
                 let place = format!("line {}, column {}", error.line(), error.column());
                 Fault::Invalid(format!("standard input is not a JSON object ({place})"))
             });
         }
         let pairs = self.values.iter().map(|Pair(pair)| match pair.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), Value::from(value))),
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value)),
             // The text may be the secret: it is not repeated.
             _ => Err(Fault::Invalid("write KEY=VALUE, or just - for standard input".to_owned())),
         });
-        pairs.collect()
+        let pairs: Vec<_> = pairs.collect::<Result<_, _>>()?;
+        let read = match pairs.iter().filter(|(_, value)| *value == "-").count() {
+            0 => String::new(),
+            1 => text(input)?,
+            _ => {
+                return Err(Fault::Invalid(
+                    "only one KEY=- can be read from standard input".into(),
+                ));
+            }
+        };
+        let value = |value| if value == "-" { line(&read) } else { value };
+        Ok(pairs.into_iter().map(|(key, given)| (key, Value::from(value(given)))).collect())
     }
+}
+
+/// Adds what is given. A webhook has one key or a list of them: who gives the one takes the other away.
+fn extend(all: &mut Map<String, Value>, given: Map<String, Value>) {
+    for (one, other) in [("secret", "secrets"), ("secrets", "secret")] {
+        if given.contains_key(one) {
+            all.remove(other);
+        }
+    }
+    all.extend(given);
+}
+
+/// Reads standard input, as much of it as a secret can hold.
+fn text(input: impl Read) -> Result<String, Fault> {
+    let mut text = String::new();
+    let read = input.take(MAX_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| Fault::Invalid(format!("standard input: {error}")))?;
+    Ok(text)
+}
+
+/// Returns a text without the end of its last line, which `echo` and editors add. Lines in it stay: a key
+/// in PEM has some.
+fn line(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 /// Returns who may read the secret: the connection's connector, or `ingest` for a webhook.
@@ -155,6 +188,23 @@ mod tests {
     fn takes_pairs_and_keeps_what_follows_the_first_equals_sign() {
         let given = set(&["user=hub", "password=a=b"]).given(&b""[..]).unwrap();
         assert_eq!(given["password"], "a=b");
+    }
+
+    #[test]
+    fn a_list_of_keys_takes_the_place_of_one() {
+        let object = |value: Value| value.as_object().unwrap().clone();
+        let mut all = object(json!({"secret": "old", "token": "t"}));
+        extend(&mut all, object(json!({"secrets": ["new", "old"]})));
+        assert_eq!(Value::Object(all.clone()), json!({"secrets": ["new", "old"], "token": "t"}));
+        extend(&mut all, object(json!({"secret": "new"})));
+        assert_eq!(Value::Object(all), json!({"secret": "new", "token": "t"}));
+    }
+
+    #[test]
+    fn a_dash_as_value_is_read_and_keeps_its_lines() {
+        let given = set(&["user=hub", "key=-"]).given(&b"-- begin\nabc\n"[..]).unwrap();
+        assert_eq!((&given["user"], &given["key"]), (&json!("hub"), &json!("-- begin\nabc")));
+        assert!(set(&["a=-", "b=-"]).given(&b"x"[..]).is_err());
     }
 
     #[test]

@@ -5,13 +5,16 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::{Outcome, approve};
 use crate::hub::{Hub, Place, segment};
 use crate::output::{self, Line, Lines, Output, count};
 use crate::{Ended, Fault};
 
 /// How often a running run is looked at.
 const POLL: Duration = Duration::from_millis(500);
+
+/// State of a run that its guard has stopped.
+const WAITING: &str = "waiting_for_approval";
 
 /// Start a run of an integration.
 #[derive(Debug, Args)]
@@ -55,7 +58,7 @@ pub(super) async fn start(hub: &Hub, integration: &str, full: bool) -> Result<St
         .ok_or_else(|| Fault::Failed(format!("no run in the answer: {answer}")))
 }
 
-/// Waits until a run has ended and returns its row of the sync log.
+/// Waits until a run has ended, or waits for somebody, and returns its row of the sync log.
 pub(super) async fn wait(hub: &Hub, run: &str, line: &Line) -> Result<Value, Fault> {
     let path = format!("runs/{}", segment(run));
     loop {
@@ -69,7 +72,7 @@ pub(super) async fn wait(hub: &Hub, run: &str, line: &Line) -> Result<Value, Fau
         match now["state"].as_str() {
             Some("running") => line.tell("running", &done),
             Some(state) => {
-                line.done(&format!("{state}, {done}"));
+                line.done(&format!("{}, {done}", state.replace('_', " ")));
                 return Ok(now);
             }
             None => return Err(Fault::Failed(format!("no state in the answer: {now}"))),
@@ -78,9 +81,17 @@ pub(super) async fn wait(hub: &Hub, run: &str, line: &Line) -> Result<Value, Fau
     }
 }
 
-/// Shows a run that has ended.
+/// Shows a run that has ended, or that waits for somebody.
 pub(super) fn show(output: Output, run: &Value) {
     let text = |key: &str| run[key].as_str().unwrap_or_default();
+    if text("state") == WAITING {
+        approve::show(output, run);
+        let run = output::plain(text("run"), 100);
+        output.line(&format!(
+            "\n`ferrule approve {run}` lets it write, `ferrule reject {run}` ends it"
+        ));
+        return;
+    }
     let heading = format!("{}: {}", text("integration"), text("state"));
     output.table(&heading, &output::run(run), "");
     if !text("reason").is_empty() {
@@ -94,6 +105,7 @@ pub(super) fn verdict(run: &Value) -> Ended {
     match run["state"].as_str() {
         Some("succeeded") => Ended::Well,
         Some("partial") => Ended::InPart,
+        Some(WAITING) => Ended::Waiting,
         _ => Ended::Badly,
     }
 }

@@ -9,11 +9,12 @@ use super::{Grid, count, moment};
 /// Heading of [`reasons`].
 pub(crate) const REASONS: &str = "Refused, and why";
 
-/// Returns how many rows there are of each code, with an example of its message.
-pub(crate) fn reasons(rows: &[Value]) -> Grid {
+/// Returns how many records there are of each code, with an example of its message. Each row stands for so
+/// many records.
+pub(crate) fn reasons<'r>(rows: impl IntoIterator<Item = (&'r Value, u64)>) -> Grid {
     let mut codes: BTreeMap<&str, (u64, &Value)> = BTreeMap::new();
-    for row in rows {
-        codes.entry(row["code"].as_str().unwrap_or_default()).or_insert((0, row)).0 += 1;
+    for (row, number) in rows {
+        codes.entry(row["code"].as_str().unwrap_or_default()).or_insert((0, row)).0 += number;
     }
     let mut grid = Grid::new(["records", "code", "for example"]);
     for (code, (number, example)) in codes {
@@ -63,7 +64,7 @@ mod tests {
             "record": {"origin": "incidents/a.csv", "line": 7}
         });
         let rows = [row.clone(), row];
-        let text = reasons(&rows).render();
+        let text = reasons(rows.iter().map(|row| (row, 1))).render();
         assert!(text.contains("a.csv line 7: 35 of 36 columns") && text.contains('2'), "{text}");
         assert!(refused(&rows).render().contains("a.csv line 7"));
     }

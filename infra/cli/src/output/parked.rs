@@ -77,6 +77,13 @@ pub(crate) fn preview(preview: &Value) -> Grid {
         _ => "the definition under which it failed",
     };
     grid.add(["with".to_owned(), with.to_owned()]);
+    if preview["guarded"].as_u64().is_some_and(|guarded| guarded > 0) {
+        let guarded = number(&preview["guarded"]);
+        grid.add([
+            "stopped by a guard".to_owned(),
+            format!("{guarded}: they take a key with role admin, as approving does"),
+        ]);
+    }
     let tried = &preview["tried"];
     if !tried.is_null() {
         grid.add(["tried on some of them".to_owned(), verdicts(tried)]);

@@ -71,7 +71,7 @@ pub(crate) fn runs<'r>(runs: impl IntoIterator<Item = &'r Value>) -> Grid {
         grid.add([
             text(&run["run"]).to_owned(),
             text(&run["integration"]).to_owned(),
-            text(&run["state"]).to_owned(),
+            state(run),
             moment(&run["started_at"]),
             sum(&["read"]),
             sum(&["created", "updated", "deleted", "told", "digested"]),
@@ -82,6 +82,12 @@ pub(crate) fn runs<'r>(runs: impl IntoIterator<Item = &'r Value>) -> Grid {
         ]);
     }
     grid
+}
+
+/// Says how a run stands. A plan has done nothing, however it stands.
+fn state(run: &Value) -> String {
+    let state = text(&run["state"]).replace('_', " ");
+    if run["kind"] == "plan" { format!("plan {state}") } else { state }
 }
 
 fn number(value: &Value) -> u64 {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{Environments, StackError, Workspace};
+use super::{Environments, Options, StackError, Workspace};
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
@@ -38,24 +38,25 @@ impl Emulator {
     pub(super) fn start(
         workspace: &Workspace,
         environments: &Environments,
-        dir: &Path,
+        options: &Options,
     ) -> Result<Self, StackError> {
-        let log = dir.join("emulator.log");
+        let log = options.dir.join("emulator.log");
         // Another process may take the port between our look and the emulator's bind.
         for _ in 0..2 {
-            if let Ok(emulator) = Self::start_once(workspace, environments, dir, &log) {
+            if let Ok(emulator) = Self::start_once(workspace, environments, options, &log) {
                 return Ok(emulator);
             }
         }
-        Self::start_once(workspace, environments, dir, &log)
+        Self::start_once(workspace, environments, options, &log)
     }
 
     fn start_once(
         workspace: &Workspace,
         environments: &Environments,
-        dir: &Path,
+        options: &Options,
         log: &Path,
     ) -> Result<Self, StackError> {
+        let dir = &options.dir;
         let port = free_port()?;
         let access = Access {
             endpoint: format!("http://127.0.0.1:{port}"),
@@ -77,10 +78,12 @@ impl Emulator {
         // On AWS the template's LoggingConfig sets these; the emulator does not.
         command.env("AWS_LAMBDA_LOG_FORMAT", "JSON").env("AWS_LAMBDA_LOG_LEVEL", "INFO");
         command.env("DOCKER_HOST", "unix:///no-docker").envs(access.environment());
+        // It tells functions to find AWS where it is told itself.
+        command.envs(options.proxy.iter().map(|proxy| ("AWS_ENDPOINT_URL", proxy)));
         command.stdin(Stdio::piped()).stdout(file).stderr(copy).process_group(0);
         let child =
             command.spawn().map_err(StackError::io("run", &environments.emulator("python")))?;
-        let mut emulator = Self { child, access, dir: dir.to_owned() };
+        let mut emulator = Self { child, access, dir: dir.clone() };
         emulator.wait_until_up(&command, log)?;
         Ok(emulator)
     }

@@ -39,6 +39,8 @@ pub struct Options {
     pub time_scale: u32,
     /// The cargo profile of the function binaries.
     pub profile: String,
+    /// Where functions find AWS, when that is a proxy before the local one.
+    pub proxy: Option<String>,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             connectors: Vec::new(),
             time_scale: 1,
             profile: "local".to_owned(),
+            proxy: None,
         }
     }
 }
@@ -109,7 +112,7 @@ impl Stack {
             .map_err(StackError::io("create", &options.dir))?;
         let environments = prepare(&workspace, options, progress)?;
         Step::Emulator.tell(progress, "starting the local AWS");
-        let emulator = Emulator::start(&workspace, &environments, &options.dir)?;
+        let emulator = Emulator::start(&workspace, &environments, options)?;
         Step::Emulator.tell(progress, format!("up at {}", emulator.access().endpoint));
         let goal = Goal::Local(emulator.access());
         let deployment =

@@ -1,8 +1,9 @@
 //! The embedded twin: the hub's own stages over memory, in this process, without AWS.
 //!
-//! It serves the few connectors that a laptop can serve: `files`, `rest`, `records`. Work nearest to
-//! the target is always done first, so that no more than a page of records is ever in memory.
+//! It serves the few connectors that a laptop can serve: `files`, `rest`, `records`. Work nearest to the target
+//! is done first, so that no more than a page of records or two are ever in memory.
 
+mod errors;
 mod pace;
 mod stand_in;
 mod stations;
@@ -10,8 +11,11 @@ mod stations;
 use std::sync::Arc;
 
 use ferrule_core::definition::{Connection, Integration};
-use ferrule_core::{Failure, Name, Run, Tenant};
-use ferrule_store::{Clock, Definitions, ErrorFilter, ErrorRow, HubRecord, Store, When};
+use ferrule_core::{Failure, Name, Run, RunState, Tenant};
+use ferrule_store::{Clock, Definitions, HubRecord, Store, When};
+
+use errors::Forgotten;
+pub use errors::{Code, Errors};
 pub use pace::Pace;
 pub use stand_in::StandIn;
 use stations::{Stations, Step};
@@ -25,6 +29,8 @@ pub struct Twin {
     tenant: Tenant,
     stations: Stations,
     pace: Pace,
+    approves: bool,
+    forgotten: Forgotten,
 }
 
 /// How far a run is.
@@ -54,17 +60,29 @@ impl std::fmt::Display for Progress {
 }
 
 impl Twin {
-    /// Makes an empty hub.
+    /// Makes an empty hub in which messages are handed over as they are.
     pub fn new(pace: Pace) -> Result<Self, Failure> {
-        let clock = match pace {
-            Pace::Real => Clock::System,
-            Pace::Skipping => Clock::manual(Clock::System.now_ms()),
-        };
+        Self::over(Store::embedded(clock(pace)), pace)
+    }
+
+    /// Makes an empty hub in which every message is written and read at each arrow, as AWS has it.
+    pub fn of_text(pace: Pace) -> Result<Self, Failure> {
+        Self::over(Store::memory(clock(pace)), pace)
+    }
+
+    fn over(store: Store, pace: Pace) -> Result<Self, Failure> {
         // It ends with this process: nobody could replay what it kept.
-        let store = Store { parked_days: 0, ..Store::memory(clock) };
+        let store = Store { parked_days: 0, ..store };
         let definitions = Arc::new(Definitions::new(store.clone()));
         let tenant = Tenant::new(TENANT).map_err(|error| Failure::invalid(error.to_string()))?;
-        Ok(Self { stations: Stations::new(&store, &definitions), store, tenant, pace })
+        let stations = Stations::new(&store, &definitions);
+        Ok(Self { stations, store, tenant, pace, approves: false, forgotten: Forgotten::default() })
+    }
+
+    /// Lets runs write that their guard would stop.
+    #[must_use]
+    pub fn approving(self, approves: bool) -> Self {
+        Self { approves, ..self }
     }
 
     /// Names the connectors that run in the twin.
@@ -82,7 +100,7 @@ impl Twin {
         self.store.put_integration(&self.tenant, integration, When::Always).await.map(drop)
     }
 
-    /// Runs an integration to its end and returns its row of the sync log.
+    /// Runs an integration to its end, or until its guard stops it, and returns its row of the sync log.
     pub async fn run(
         &self,
         name: &Name,
@@ -94,9 +112,12 @@ impl Twin {
         let run = self.store.start_run(&self.tenant, name, "run", full).await;
         let run = run.map_err(|reason| Failure::invalid(reason.to_string()))?;
         loop {
-            match self.stations.step(&order).await? {
+            let step = self.stations.step(&order).await?;
+            self.forgotten.forget(&self.store, &self.tenant).await?;
+            match step {
                 Step::Done(function) if function == order[0] => watch(self.progress(&run).await?),
                 Step::Done(_) => {}
+                Step::Wait(_) if self.is_stopped(&run).await? => break,
                 Step::Wait(until_ms) => {
                     let now_ms = self.store.clock.now_ms();
                     let waits_ms = until_ms.saturating_sub(now_ms).max(0).unsigned_abs();
@@ -110,10 +131,22 @@ impl Twin {
         ended.ok_or_else(|| Failure::invalid("the run is not in the sync log"))
     }
 
-    /// Returns the newest rows of the error log.
-    pub async fn errors(&self, limit: usize) -> Result<Vec<ErrorRow>, Failure> {
-        let rows = self.store.errors(&self.tenant, &ErrorFilter::default(), limit, None).await?;
-        Ok(rows.0)
+    /// Tells whether a run waits for somebody who is not there.
+    async fn is_stopped(&self, run: &Run) -> Result<bool, Failure> {
+        let now = self.store.run(&self.tenant, &run.run).await?;
+        if now.is_none_or(|now| now.state != RunState::WaitingForApproval) {
+            return Ok(false);
+        }
+        if self.approves {
+            let decided = self.store.decide_run(&self.tenant, &run.run, (true, "run")).await;
+            decided.map_err(|reason| Failure::invalid(reason.to_string()))?;
+        }
+        Ok(!self.approves)
+    }
+
+    /// Takes out what was refused, of all runs: asked again, there is nothing.
+    pub async fn take_errors(&self) -> Result<Errors, Failure> {
+        self.forgotten.take(&self.store, &self.tenant).await
     }
 
     /// Returns the first records of a hub table.
@@ -157,11 +190,13 @@ impl Twin {
         })?;
         let target = self.connector(&to.connection).await?;
         let source = self.connector(&source.connection).await?;
-        let mut order = vec!["journal", target, "transform", source];
-        if source == target {
-            order.truncate(3);
-        }
-        Ok(order)
+        // Where one function reads and writes, its messages come in the order in which they were sent:
+        // were it before `transform`, it would read the source to its end before anything is written.
+        Ok(if source == target {
+            vec!["journal", "transform", target]
+        } else {
+            vec!["journal", target, "transform", source]
+        })
     }
 
     async fn connector(&self, name: &Name) -> Result<&'static str, Failure> {
@@ -177,6 +212,13 @@ impl Twin {
                  {known} do. `ferrule up` runs them all"
             ))
         })
+    }
+}
+
+fn clock(pace: Pace) -> Clock {
+    match pace {
+        Pace::Real => Clock::System,
+        Pace::Skipping => Clock::manual(Clock::System.now_ms()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrule_connector::{Connector, Handler};
-use ferrule_core::Failure;
+use ferrule_core::{Failure, Message};
 use ferrule_lambda::{Delivered, Runner, Stage};
 use ferrule_store::{Definitions, Queues, Store, memory};
 use files::Files;
@@ -30,13 +30,24 @@ type Delivery<'s> = Pin<Box<dyn Future<Output = Delivered> + Send + 's>>;
 
 /// One stage, whichever it is.
 trait Station: Send + Sync {
-    fn deliver<'s>(&'s self, body: &'s str) -> Delivery<'s>;
+    fn deliver<'s>(&'s self, parcel: &'s Parcel) -> Delivery<'s>;
 }
 
 impl<S: Stage> Station for Runner<S> {
-    fn deliver<'s>(&'s self, body: &'s str) -> Delivery<'s> {
-        Box::pin(Runner::deliver(self, body, TIME_LEFT))
+    fn deliver<'s>(&'s self, parcel: &'s Parcel) -> Delivery<'s> {
+        match &parcel.message {
+            Some(message) => {
+                Box::pin(Runner::deliver_message(self, Arc::clone(message), TIME_LEFT))
+            }
+            None => Box::pin(Runner::deliver(self, &parcel.received.body, TIME_LEFT)),
+        }
     }
+}
+
+/// What was received, and the message itself where it is handed over as it is.
+struct Parcel {
+    received: memory::Received,
+    message: Option<Arc<Message>>,
 }
 
 /// What a step did.
@@ -72,18 +83,15 @@ impl Stations {
     /// Handles one message: of the first function in `order` that has one.
     pub(super) async fn step(&self, order: &[&'static str]) -> Result<Step, Failure> {
         let queues = self.queues()?;
-        let next = order.iter().find_map(|function| Some((*function, queues.receive(function)?)));
-        let Some((function, received)) = next else {
+        let next = order.iter().find_map(|function| Some((*function, self.receive(function)?)));
+        let Some((function, parcel)) = next else {
             let due = order.iter().filter_map(|function| queues.next_visible_at(function)).min();
             return Ok(due.map_or(Step::Idle, Step::Wait));
         };
-        match self.station(function)?.deliver(&received.body).await {
-            Delivered::Done => {
-                queues.delete(function, received.id);
-                self.store.forget_message(&received.body);
-            }
-            Delivered::GiveBack if received.receives < MOST_RECEIVES => {
-                queues.delay(function, received.id, GIVEN_BACK);
+        match self.station(function)?.deliver(&parcel).await {
+            Delivered::Done => self.delete(function, &parcel.received),
+            Delivered::GiveBack if parcel.received.receives < MOST_RECEIVES => {
+                queues.delay(function, parcel.received.id, GIVEN_BACK);
             }
             Delivered::GiveBack => {
                 let reason = format!("a message of {function} came back {MOST_RECEIVES} times");
@@ -95,8 +103,33 @@ impl Stations {
 
     fn queues(&self) -> Result<&memory::Queues, Failure> {
         match &self.store.queues {
+            Queues::Handover(queues) => Ok(queues.tickets()),
             Queues::Memory(queues, _) => Ok(queues),
             Queues::Aws(_) => Err(Failure::invalid("the twin works in memory only")),
+        }
+    }
+
+    fn receive(&self, function: &str) -> Option<Parcel> {
+        match &self.store.queues {
+            Queues::Handover(queues) => {
+                let (received, message) = queues.receive(function)?;
+                Some(Parcel { received, message: Some(message) })
+            }
+            Queues::Memory(queues, _) => {
+                Some(Parcel { received: queues.receive(function)?, message: None })
+            }
+            Queues::Aws(_) => None,
+        }
+    }
+
+    fn delete(&self, function: &str, received: &memory::Received) {
+        match &self.store.queues {
+            Queues::Handover(queues) => queues.delete(function, received),
+            Queues::Memory(queues, _) => {
+                queues.delete(function, received.id);
+                self.store.forget_message(&received.body);
+            }
+            Queues::Aws(_) => {}
         }
     }
 

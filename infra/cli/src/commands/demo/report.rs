@@ -73,7 +73,8 @@ impl Report {
     pub(super) fn show(&self, output: Output) {
         output.result(&self.json(), |output| {
             output.table(&format!("Came in: {}", self.input.display()), &self.flow(), "");
-            output.table(output::REASONS, &output::reasons(&self.errors), "nothing was refused");
+            let reasons = output::reasons(self.errors.iter().map(|row| (row, 1)));
+            output.table(output::REASONS, &reasons, "nothing was refused");
             let (grid, hidden) = output::sample(&self.tickets[..self.tickets.len().min(SAMPLE)]);
             let held = output::counted(self.tickets.len() as u64, "ticket");
             output.table(&format!("Table tickets: {held}, such as"), &grid, "it is empty");
