@@ -9,7 +9,7 @@ use reqwest::Method;
 
 use crate::hub::{Hub, pause};
 use crate::stack::complaints;
-use crate::told::{PATIENCE, connection, data, integration, quiet, subjects};
+use crate::told::{PATIENCE, connection, data, integration, posted, quiet, subjects};
 
 /// A tenant with a webhook connection for each of these names, all to one receiver.
 async fn hub(tenant: &str, names: &[&str], receiver: &Vendor) -> Hub {
@@ -27,8 +27,7 @@ async fn hub(tenant: &str, names: &[&str], receiver: &Vendor) -> Hub {
 async fn received(receiver: &Vendor, path: &str, count: usize) -> Vec<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let requests = receiver.requests().into_iter().filter(|request| request.path == path);
-        let all: Vec<Value> = requests.map(|request| data(&request)).collect();
+        let all: Vec<Value> = posted(receiver, path).iter().map(data).collect();
         if all.len() >= count {
             return all;
         }

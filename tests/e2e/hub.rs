@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{Name, Tenant, Value, json};
-use ferrule_store::{Places, Role, Store, aws::Access};
+use ferrule_store::{
+    Places, Role, Store,
+    aws::{Access, Keys},
+};
 use reqwest::{Client, Method, StatusCode};
 
 use crate::stack::{complaints, stack};
@@ -134,6 +137,14 @@ impl Hub {
         self.end_of(&run).await
     }
 
+    /// Makes a plan and waits for its answer; `more` are further keys of the request.
+    pub(crate) async fn plan(&self, integration: &str, more: &str) -> Value {
+        let body = format!(r#"{{"integration":"{integration}","plan":true{more}}}"#);
+        let answer = self.send(Method::POST, "/v1/sync", &body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}\n{}", answer.body, complaints());
+        self.end_of(answer.text("run")).await
+    }
+
     /// Waits until a run is over.
     pub(crate) async fn end_of(&self, run: &str) -> Value {
         self.end_within(PATIENCE, run).await
@@ -206,11 +217,8 @@ fn store(bucket: &str) -> Store {
         payload_bucket: bucket.to_owned(),
         endpoint: Some(details.endpoint.clone()),
     };
-    let access = Access {
-        region: details.region.clone(),
-        key_id: details.access_key.clone(),
-        secret_key: details.secret_key.clone(),
-    };
+    let keys = Keys { id: details.access_key.clone(), secret: details.secret_key.clone() };
+    let access = Access { region: details.region.clone(), keys: Some(keys) };
     Store::aws_as(&places, details.time_scale, access)
 }
 

@@ -1,9 +1,9 @@
-//! End to end: the deployed template on the local stack, and the rules of the house.
+//! End to end: the deployed template on the local stack, and the rules for the template.
 
 #[cfg(test)]
-mod cases;
+mod aws;
 #[cfg(test)]
-mod chaos;
+mod budget;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
@@ -19,13 +19,15 @@ mod incidents;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
-mod layout;
-#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod notify;
 #[cfg(test)]
 mod outbound;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
@@ -45,4 +47,10 @@ mod tenants;
 #[cfg(test)]
 mod told;
 #[cfg(test)]
+mod twoway;
+#[cfg(test)]
 mod webhooks;
+
+/// How much faster than real time the tests run: the third retry waits 9 s in place of 15 minutes.
+#[cfg(test)]
+const TIME_SCALE: u32 = 100;

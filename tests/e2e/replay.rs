@@ -131,6 +131,8 @@ async fn what_a_bad_mapping_refused_is_delivered_once_when_it_is_mended() {
     let before = replays(&hub, ask, StatusCode::OK).await;
     assert_eq!(number(&before, &["tried", "mapped"]), 0, "{before}");
     hub.define(&integration(MENDED)).await;
+    let plan = hub.plan("people-in", r#","full":true"#).await;
+    assert_eq!((count(&plan, "refused"), count(&plan, "unknown")), (0, 500), "{plan}");
     let preview = replays(&hub, ask, StatusCode::OK).await;
     assert_eq!((number(&preview, &["errors"]), number(&preview, &["records"])), (500, 500));
     let tried = number(&preview, &["tried", "records"]);

@@ -1,7 +1,8 @@
 //! The seven faults that every integration tool meets, one at a time: over the deployed template, and in one process as `ferrule run` does it.
 //! `bench/faults` does the same beside other tools, with a server that is not ours.
 
-use ferrule_cli::twin::{Pace, Twin};
+use ferrule_cli::twin::{Code, Pace, Twin};
+use ferrule_connector::MAYBE_TWICE;
 use ferrule_core::document::{Catalog, Document, load};
 use ferrule_core::{Name, Run, RunState, Value};
 use ferrule_testing::shop::{Fault, Ledger, Shop, Tally};
@@ -36,7 +37,7 @@ async fn the_deployed_hub_loses_and_doubles_nothing_under_seven_faults() {
 }
 
 /// Runs the shop's definitions in this process, in real time.
-async fn in_one_process(shop: &Shop) -> Run {
+async fn in_one_process(shop: &Shop) -> (Run, Vec<Code>) {
     let twin = Twin::new(Pace::Real).unwrap();
     for document in load(&shop.definitions(), &Catalog::new()).unwrap() {
         match document {
@@ -44,12 +45,14 @@ async fn in_one_process(shop: &Shop) -> Run {
             Document::Integration(integration) => twin.put_integration(&integration).await.unwrap(),
         }
     }
-    twin.run(&Name::new(INTEGRATION).unwrap(), false, &mut |_| ()).await.unwrap()
+    let run = twin.run(&Name::new(INTEGRATION).unwrap(), false, &mut |_| ()).await.unwrap();
+    (run, twin.take_errors().await.unwrap().codes)
 }
 
 async fn embedded(fault: Fault) {
     let shop = Shop::open(fault, Ledger::Keyed).await;
-    let run = in_one_process(&shop).await;
+    let (run, codes) = in_one_process(&shop).await;
+    assert!(codes.iter().all(|code| code.code != MAYBE_TWICE), "{fault:?}");
     assert_eq!(run.state, RunState::Partial, "{fault:?}: {run:?}");
     assert_eq!((run.counts.read, run.counts.refused), (2_000, 40), "{fault:?}: {run:?}");
     judge(fault, shop.tally());
@@ -67,13 +70,17 @@ async fn one_process_loses_and_doubles_nothing_under_seven_faults() {
     LocalSet::new().run_until(all).await;
 }
 
-/// Who ignores the key gets a batch again when its answer was lost: that batch, and no other.
+/// Who knows no keys gets a list again when its answer was lost: that list, no other, and the log says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deaf_ledger_gets_a_batch_twice_for_each_answer_that_was_lost() {
     let shop = Shop::open(Fault::LedgerLostAnswer, Ledger::Deaf).await;
-    in_one_process(&shop).await;
+    let (_, codes) = in_one_process(&shop).await;
     let tally = shop.tally();
     assert_eq!((tally.arrived, tally.wrong), (tally.expected, 0), "{tally:?}");
     assert!(tally.faults >= 2 && tally.doubled > 0, "{tally:?}");
     assert!(tally.doubled <= tally.faults * tally.largest, "{tally:?}");
+    let told = codes.iter().find(|code| code.code == MAYBE_TWICE).map_or(0, |code| code.records);
+    let told = usize::try_from(told).unwrap();
+    // A list whose answer is lost twice is there three times, and told of once.
+    assert!(told > 0 && told <= tally.doubled, "{told} told of, {tally:?}");
 }

@@ -5,17 +5,25 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use ferrule_cli::stack::{Environments, Options, Stack, Workspace};
-
-/// How much faster than real time the tests run: the third retry waits 9 s in place of 15 minutes.
-const TIME_SCALE: u32 = 100;
+use ferrule_testing::proxy::Proxy;
 
 const A_DAY: Duration = Duration::from_hours(24);
 
 /// Nobody drops a static: the emulator notices that this process is gone and takes everything along.
 static STACK: LazyLock<Stack> = LazyLock::new(|| {
-    let options = Options { time_scale: TIME_SCALE, ..Options::new(dir()) };
-    Stack::up(&options, &|event| eprintln!("{:?}: {}", event.step, event.detail)).unwrap()
+    let options = Options {
+        time_scale: crate::TIME_SCALE,
+        proxy: Some(proxy().url()),
+        ..Options::new(dir())
+    };
+    let told = |event: ferrule_cli::stack::Event| eprintln!("{:?}: {}", event.step, event.detail);
+    let stack = Stack::up(&options, &told).unwrap();
+    proxy().forward_to(&stack.details().endpoint);
+    stack
 });
+
+/// What functions reach the local AWS through.
+static PROXY: LazyLock<Proxy> = LazyLock::new(Proxy::start);
 
 /// The folder of this test process; folders of earlier days are removed.
 static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -34,6 +42,12 @@ static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
 /// Returns the deployed stack; the first caller waits until it is up.
 pub(crate) fn stack() -> &'static Stack {
     &STACK
+}
+
+/// Returns what functions reach the local AWS through: a test that lets something go wrong there names
+/// its own tenant.
+pub(crate) fn proxy() -> &'static Proxy {
+    &PROXY
 }
 
 /// Returns the folder with this process's logs.

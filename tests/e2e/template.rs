@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use ferrule_cli::stack::Workspace;
+use ferrule_core::cost::{Deployed, Item, idle_month};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -128,7 +129,7 @@ fn every_function_with_a_queue_has_one_for_what_is_urgent() {
 /// Functions read only from queues, so whoever may not send to one cannot reach it.
 #[test]
 fn whoever_parks_work_may_tell_of_it() {
-    for role in ["api", "schedule", "transform", "dispatch", "journal", "deadletter"] {
+    for role in ["api", "config", "schedule", "transform", "dispatch", "journal", "deadletter"] {
         let sends = statements().into_iter().filter(|(name, statement)| {
             let sends = listed(&statement["Action"]).iter().any(|one| *one == "sqs:SendMessage");
             sends && name.trim_end_matches("Access") == role
@@ -141,6 +142,24 @@ fn whoever_parks_work_may_tell_of_it() {
             assert!(to.contains(&queue), "{role} cannot send to {queue}, only to {to:?}");
         }
     }
+}
+
+/// What the price of an idle month rests on.
+#[test]
+fn there_are_as_many_queues_and_alarms_as_an_idle_month_is_priced_for() {
+    let connectors = all("AWS::SQS::Queue").len() - 8;
+    assert_eq!(connectors % 3, 0, "three queues a connector");
+    let connectors = u32::try_from(connectors / 3).unwrap();
+    let idle = |pollers| idle_month(Deployed { connectors, secrets: 0, pollers });
+    let alarms = u32::try_from(all("AWS::CloudWatch::Alarm").len()).unwrap();
+    assert!((idle(2).of(Item::AlarmMonth) - f64::from(alarms)).abs() < 0.1, "{alarms} alarms");
+    // Each is asked three times a minute by each poller.
+    let polls_of_one = 3.0 * 43_200.0;
+    let queues = f64::from(u32::try_from(all("AWS::SQS::Queue").len()).unwrap());
+    assert!(
+        (idle(1).of(Item::QueueRequest) - queues * polls_of_one).abs() < 1.0,
+        "{queues} queues"
+    );
 }
 
 #[test]
@@ -199,10 +218,7 @@ fn each_function_reads_only_its_own_secrets() {
             continue;
         }
         readers += 1;
-        let owner = match name.trim_end_matches("Role").trim_end_matches("Access") {
-            "api" => "config", // the values of sensitive configuration keys are its own
-            other => other,
-        };
+        let owner = name.trim_end_matches("Role").trim_end_matches("Access");
         let resource = &statement["Resource"];
         let text = resource.as_str().or_else(|| resource["Fn::Sub"].as_str()).unwrap();
         assert!(text.ends_with(&format!("/{owner}/*")), "{name} reads {text}");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ferrule_core::{Value, json};
-use ferrule_testing::vendor::Request;
+use ferrule_testing::vendor::{Request, Vendor};
 
 use crate::hub::{Hub, pause};
 use crate::stack::complaints;
@@ -26,6 +26,13 @@ pub(crate) fn integration(name: &str, trigger: &str, recipients: &str) -> String
         "apiVersion: ferrule/v1\nkind: Integration\nmetadata: {{name: {name}}}\n\
          trigger: {trigger}\noutput: {{notify: {recipients}}}"
     )
+}
+
+/// Returns what was posted to a path. The hourly check of a connection only looks whether somebody is there.
+pub(crate) fn posted(vendor: &Vendor, path: &str) -> Vec<Request> {
+    let mut requests = vendor.requests();
+    requests.retain(|request| request.path == path && request.method == "POST");
+    requests
 }
 
 /// Returns the data of what a webhook receiver got.

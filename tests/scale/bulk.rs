@@ -153,6 +153,9 @@ impl Inbox {
     async fn open(&self) -> Vendor {
         let letters = Arc::clone(&self.0);
         Vendor::start(move |request, _| {
+            if request.method != "POST" {
+                return Reply::status(204); // a check of the connection
+            }
             let data = data(request);
             let is_digest = data.get("digest").and_then(Value::as_array).is_some();
             let letter = Letter { came: Instant::now(), subjects: subjects(&data), is_digest };

@@ -81,6 +81,7 @@ fn the_arrows_point_one_way() {
         ("ferrule-core", vec![]),
         ("ferrule-store", vec!["ferrule-core"]),
         ("ferrule-lambda", vec!["ferrule-core", "ferrule-store"]),
+        ("ferrule-http", vec!["ferrule-core", "ferrule-store"]),
         ("ferrule-connector", vec!["ferrule-core", "ferrule-store", "ferrule-lambda"]),
     ];
     let house: BTreeSet<&str> = HOUSE.needs.keys().map(String::as_str).collect();
