@@ -8,7 +8,9 @@ use super::{
     pick::{MOST_PAGES, Pick, Position, Seen},
     step::TOGETHER,
 };
-use crate::{Done, ErrorRow, ErrorState, Start, Store, Table, When, errors::item_of};
+use crate::{
+    Done, ErrorRow, ErrorState, Item, Start, Store, Table, When, Written, errors::item_of,
+};
 
 /// Most rows that one call discards.
 const MOST_DISCARDED: u64 = 2000;
@@ -51,12 +53,8 @@ impl Store {
         let there = self.tables.get(Table::ErrorLog, tenant.as_str(), &planned.id).await?;
         let Some(there) = there else { return Ok(false) };
         let row: ErrorRow = there.read()?;
-        if there.rev == planned.rev + 1 {
-            let by = row.done.and_then(|done| done.replay);
-            return Ok(by.as_ref() == Some(&replay.id));
-        }
         if there.rev != planned.rev || row.state != ErrorState::Parked {
-            return Ok(false);
+            return is_taken(&there, replay, planned);
         }
         let done = Done {
             by: replay.by.clone(),
@@ -64,7 +62,13 @@ impl Store {
             replay: Some(replay.id.clone()),
         };
         let row = ErrorRow { state: ErrorState::Replayed, done: Some(done), ..row };
-        self.settle_row(tenant, &row, planned.rev).await
+        let item = item_of(tenant, &row)?;
+        match self.tables.put(Table::ErrorLog, item, When::Rev(planned.rev)).await? {
+            Written::Done => Ok(true),
+            // Whoever is at work on the same plan has the same rows.
+            Written::Conflict(Some(there)) => is_taken(&there, replay, planned),
+            Written::Conflict(None) => Ok(false),
+        }
     }
 
     /// Gives rows back that were taken for nothing: they are parked as before. Returns how many.
@@ -77,11 +81,10 @@ impl Store {
         let work = taken.iter().map(|planned| async move {
             let there = self.tables.get(Table::ErrorLog, tenant.as_str(), &planned.id).await?;
             let Some(there) = there else { return Ok(0) };
-            let row: ErrorRow = there.read()?;
-            let by = row.done.as_ref().and_then(|done| done.replay.as_ref());
-            if there.rev != planned.rev + 1 || by != Some(&replay.id) {
+            if !is_taken(&there, replay, planned)? {
                 return Ok(0);
             }
+            let row: ErrorRow = there.read()?;
             let row = ErrorRow { state: ErrorState::Parked, done: None, ..row };
             Ok::<_, Failure>(u64::from(self.settle_row(tenant, &row, there.rev).await?))
         });
@@ -129,4 +132,10 @@ impl Store {
         let item = item_of(tenant, row)?;
         Ok(self.tables.put(Table::ErrorLog, item, When::Rev(rev)).await?.is_done())
     }
+}
+
+/// Tells whether a row was taken by a plan of this replay.
+fn is_taken(there: &Item, replay: &Replay, planned: &Planned) -> Result<bool, Failure> {
+    let by = there.read::<ErrorRow>()?.done.and_then(|done| done.replay);
+    Ok(there.rev == planned.rev + 1 && by.as_ref() == Some(&replay.id))
 }
