@@ -90,7 +90,9 @@ async fn a_change_becomes_a_slack_message_and_a_signed_webhook() {
     hub.define(&integration("database-changes", trigger, recipients)).await;
     set(&hub, "app.cache.ttl", "60").await;
     set(&hub, "app.database.host", "db1").await;
+    // Each on its own way: nothing says which of two changes is told first.
     came(&outside, "/hook", 1).await;
+    came(&outside, SERVICES, 1).await;
     set(&hub, "app.database.host", "<!channel> & db2").await;
     let posts = came(&outside, SERVICES, 2).await;
     let hooks = came(&outside, "/hook", 2).await;
