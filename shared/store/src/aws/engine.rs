@@ -10,7 +10,6 @@ use aws_runtime::{
     },
     retries::classifiers::AwsErrorCodeClassifier,
 };
-use aws_sdk_dynamodb::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime::client::{
     orchestrator::operation::Operation,
     retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
@@ -21,12 +20,18 @@ use aws_smithy_runtime_api::{
         auth::{AuthSchemeOptionResolverParams, static_resolver::StaticAuthSchemeOptionResolver},
         behavior_version::BehaviorVersion,
         orchestrator::{HttpRequest, HttpResponse, OrchestratorError, SensitiveOutput},
+        result::SdkError,
         runtime_components::RuntimeComponentsBuilder,
         runtime_plugin::StaticRuntimePlugin,
     },
 };
-use aws_smithy_types::{body::SdkBody, config_bag::Layer};
+use aws_smithy_types::{
+    body::SdkBody,
+    config_bag::Layer,
+    error::metadata::{ErrorMetadata, ProvideErrorMetadata},
+};
 use aws_types::{SdkConfig, SigningName, region::SigningRegion};
+use serde::de::DeserializeOwned;
 
 use super::session::{retries, timeouts};
 
@@ -50,10 +55,17 @@ impl fmt::Debug for Request {
 }
 
 /// What AWS said instead of doing it.
-#[derive(Debug)]
 pub(super) struct Refusal {
     status: u16,
     meta: ErrorMetadata,
+    /// All that it said. It may hold what is stored: it is not printed.
+    said: Box<[u8]>,
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refusal({}, {:?})", self.status, self.meta)
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -65,6 +77,11 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
+    /// Reads what is said of it beside code and message; `None` when that is something else.
+    pub(super) fn read<A: DeserializeOwned>(&self) -> Option<A> {
+        serde_json::from_slice(&self.said).ok()
+    }
+
     /// Tells whether it has this code.
     pub(super) fn is(&self, code: &str) -> bool {
         self.meta.code() == Some(code)
@@ -162,11 +179,12 @@ fn request(request: Request) -> Result<HttpRequest, BoxError> {
     Ok(http)
 }
 
-/// Says what AWS refused: by the code, as far as it names one.
+/// Says what AWS refused: by the code, as far as it names one; `said` is all of it.
 pub(super) fn refusal(
     status: u16,
     code: Option<&str>,
     message: Option<&str>,
+    said: &[u8],
 ) -> OrchestratorError<Refusal> {
     let mut meta = ErrorMetadata::builder();
     if let Some(code) = code {
@@ -175,5 +193,5 @@ pub(super) fn refusal(
     if let Some(message) = message {
         meta = meta.message(message);
     }
-    OrchestratorError::operation(Refusal { status, meta: meta.build() })
+    OrchestratorError::operation(Refusal { status, meta: meta.build(), said: said.into() })
 }

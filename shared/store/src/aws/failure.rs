@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use ferrule_core::Failure;
 
 /// Longest reason that is kept.
@@ -106,7 +107,8 @@ mod tests {
     #[test]
     fn tells_the_causes_of_a_call_that_got_no_answer() {
         let error = std::io::Error::other("connection refused");
-        let error = SdkError::<aws_sdk_dynamodb::Error, ()>::timeout_error(error);
+        let error =
+            SdkError::<aws_smithy_types::error::metadata::ErrorMetadata, ()>::timeout_error(error);
         let failure = CALL.failure(&error);
         assert!(failure.to_string().ends_with("connection refused"), "{failure}");
     }

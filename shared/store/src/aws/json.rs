@@ -78,7 +78,7 @@ fn answer(response: &HttpResponse) -> Result<Option<Vec<u8>>, OrchestratorError<
     }
     let fault: Fault = serde_json::from_slice(body).unwrap_or_default();
     let named = response.headers().get("x-amzn-errortype").or(fault.kind.as_deref());
-    Err(refusal(response.status().as_u16(), named.map(code), fault.message.as_deref()))
+    Err(refusal(response.status().as_u16(), named.map(code), fault.message.as_deref(), body))
 }
 
 /// `aws.protocoltests#FooError:http://...` is `FooError`.

@@ -25,8 +25,8 @@ fn answer(response: &HttpResponse) -> Result<Option<Vec<u8>>, OrchestratorError<
     let status = response.status().as_u16();
     match (status, element(&text, "Code")) {
         (404, Some("NoSuchKey") | None) => Ok(None),
-        (403, None) => Err(refusal(status, Some("AccessDenied"), None)),
-        (_, code) => Err(refusal(status, code, element(&text, "Message"))),
+        (403, None) => Err(refusal(status, Some("AccessDenied"), None, &[])),
+        (_, code) => Err(refusal(status, code, element(&text, "Message"), &[])),
     }
 }
 

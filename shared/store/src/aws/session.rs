@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
-use aws_credential_types::provider::{error::CredentialsError, future};
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, ProvideCredentials, Region, SharedCredentialsProvider,
-    retry::RetryConfig, timeout::TimeoutConfig,
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use aws_types::SdkConfig;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{SdkConfig, region::Region};
 
 use super::transport::http_client;
 

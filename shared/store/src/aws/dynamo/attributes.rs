@@ -1,72 +1,99 @@
 //! Rows as DynamoDB's attributes, and conditions as its expressions.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
 
 use crate::{Item, Start, When};
 
-/// Attributes by name.
-pub(super) type Attributes = HashMap<String, AttributeValue>;
+/// A value under the letter of its type: `{"S": "..."}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Typed {
+    /// Text.
+    S(String),
+    /// A number, in digits.
+    N(String),
+}
+
+/// A row, or the part of one that a key is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Attributes {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pk: Option<Typed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sk: Option<Typed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alt: Option<Typed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rev: Option<Typed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Typed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<Typed>,
+}
+
+/// Values that an expression mentions, by name.
+pub(super) type Values = BTreeMap<&'static str, Typed>;
 
 /// Writes a row as attributes.
-pub(super) fn write(item: Item) -> Attributes {
-    let mut attributes = key(&item.pk, &item.sk);
-    attributes.insert("rev".into(), AttributeValue::N(item.rev.to_string()));
-    attributes.insert("body".into(), AttributeValue::S(item.body));
-    if let Some(alt) = item.alt {
-        attributes.insert("alt".into(), AttributeValue::S(alt));
+pub(super) fn write(item: &Item) -> Attributes {
+    Attributes {
+        alt: item.alt.as_deref().map(text),
+        rev: Some(number(&item.rev)),
+        expires: item.expires.as_ref().map(number),
+        body: Some(text(&item.body)),
+        ..key(&item.pk, &item.sk)
     }
-    if let Some(expires) = item.expires {
-        attributes.insert("expires".into(), AttributeValue::N(expires.to_string()));
-    }
-    attributes
 }
 
 /// Reads a row from attributes. What is missing is empty.
-pub(super) fn read(mut attributes: Attributes) -> Item {
+pub(super) fn read(attributes: Attributes) -> Item {
     Item {
-        pk: text(&mut attributes, "pk").unwrap_or_default(),
-        sk: text(&mut attributes, "sk").unwrap_or_default(),
-        alt: text(&mut attributes, "alt"),
-        rev: number(&mut attributes, "rev").unwrap_or_default(),
-        expires: number(&mut attributes, "expires"),
-        body: text(&mut attributes, "body").unwrap_or_default(),
+        pk: text_of(attributes.pk).unwrap_or_default(),
+        sk: text_of(attributes.sk).unwrap_or_default(),
+        alt: text_of(attributes.alt),
+        rev: number_of(attributes.rev).unwrap_or_default(),
+        expires: number_of(attributes.expires),
+        body: text_of(attributes.body).unwrap_or_default(),
     }
 }
 
 /// Writes a key.
 pub(super) fn key(pk: &str, sk: &str) -> Attributes {
-    let attribute = |name: &str, key: &str| (name.to_owned(), AttributeValue::S(key.to_owned()));
-    HashMap::from([attribute("pk", pk), attribute("sk", sk)])
+    Attributes { pk: Some(text(pk)), sk: Some(text(sk)), ..Attributes::default() }
 }
 
 /// Writes where a query goes on.
 pub(super) fn write_start(pk: &str, start: &Start) -> Attributes {
-    let mut attributes = key(pk, &start.sk);
-    if let Some(alt) = &start.alt {
-        attributes.insert("alt".into(), AttributeValue::S(alt.clone()));
-    }
-    attributes
+    Attributes { alt: start.alt.as_deref().map(text), ..key(pk, &start.sk) }
 }
 
 /// Reads where a query goes on.
-pub(super) fn read_start(mut attributes: Attributes) -> Start {
-    let sk = text(&mut attributes, "sk").unwrap_or_default();
-    Start { sk, alt: text(&mut attributes, "alt") }
+pub(super) fn read_start(attributes: Attributes) -> Start {
+    let sk = text_of(attributes.sk).unwrap_or_default();
+    Start { sk, alt: text_of(attributes.alt) }
 }
 
-fn text(attributes: &mut Attributes, name: &str) -> Option<String> {
-    match attributes.remove(name) {
-        Some(AttributeValue::S(text)) => Some(text),
-        _ => None,
+/// Writes a text.
+pub(super) fn text(text: &str) -> Typed {
+    Typed::S(text.to_owned())
+}
+
+fn number(number: &impl ToString) -> Typed {
+    Typed::N(number.to_string())
+}
+
+fn text_of(value: Option<Typed>) -> Option<String> {
+    match value? {
+        Typed::S(text) => Some(text),
+        Typed::N(_) => None,
     }
 }
 
-fn number<T: std::str::FromStr>(attributes: &mut Attributes, name: &str) -> Option<T> {
-    match attributes.remove(name) {
-        Some(AttributeValue::N(number)) => number.parse().ok(),
-        _ => None,
+fn number_of<T: std::str::FromStr>(value: Option<Typed>) -> Option<T> {
+    match value? {
+        Typed::N(digits) => digits.parse().ok(),
+        Typed::S(_) => None,
     }
 }
 
@@ -74,9 +101,9 @@ fn number<T: std::str::FromStr>(attributes: &mut Attributes, name: &str) -> Opti
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Condition {
     /// The expression; `None` when nothing must hold.
-    pub(super) expression: Option<String>,
+    pub(super) expression: Option<Cow<'static, str>>,
     /// Its values; `None` when there is no expression, which DynamoDB insists on.
-    pub(super) values: Option<Attributes>,
+    pub(super) values: Option<Values>,
 }
 
 const IS_ABSENT: &str = "attribute_not_exists(pk) OR expires <= :now";
@@ -97,15 +124,14 @@ impl Condition {
         match when {
             When::Always => Self::default(),
             When::Absent => Self::new(IS_ABSENT, None, now),
-            When::Rev(rev) => Self::new(&format!("{IS_ABSENT} OR rev = :rev"), Some(rev), now),
+            When::Rev(rev) => Self::new(format!("{IS_ABSENT} OR rev = :rev"), Some(rev), now),
         }
     }
 
-    fn new(expression: &str, rev: Option<u64>, now: i64) -> Self {
-        let now = AttributeValue::N(now.to_string());
-        let mut values = HashMap::from([(":now".to_owned(), now)]);
-        values.extend(rev.map(|rev| (":rev".to_owned(), AttributeValue::N(rev.to_string()))));
-        Self { expression: Some(expression.to_owned()), values: Some(values) }
+    fn new(expression: impl Into<Cow<'static, str>>, rev: Option<u64>, now: i64) -> Self {
+        let mut values = Values::from([(":now", number(&now))]);
+        values.extend(rev.map(|rev| (":rev", number(&rev))));
+        Self { expression: Some(expression.into()), values: Some(values) }
     }
 }
 
@@ -123,11 +149,11 @@ mod tests {
             expires: Some(-1),
             body: "{\"a\":\"\u{ffff}\"}".into(),
         };
-        assert_eq!(read(write(item.clone())), item);
+        assert_eq!(read(write(&item)), item);
         let bare = Item { alt: None, expires: None, ..item };
-        let attributes = write(bare.clone());
-        assert!(!attributes.contains_key("alt") && !attributes.contains_key("expires"));
-        assert_eq!(read(attributes), bare);
+        let attributes = serde_json::to_string(&write(&bare)).unwrap();
+        assert!(!attributes.contains("alt") && !attributes.contains("expires"));
+        assert_eq!(read(serde_json::from_str(&attributes).unwrap()), bare);
     }
 
     #[test]
@@ -136,7 +162,7 @@ mod tests {
             for condition in [Condition::of(when, 9), Condition::of_removal(when, 9)] {
                 let expression = condition.expression.unwrap_or_default();
                 let values = condition.values.unwrap_or_default();
-                assert!(values.keys().all(|name| expression.contains(name.as_str())));
+                assert!(values.keys().all(|name| expression.contains(name)));
                 let mentioned = expression.contains(":rev");
                 assert_eq!(mentioned, values.contains_key(":rev"));
             }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
 use ferrule_core::Failure;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -10,6 +9,7 @@ use super::{
     Dynamo,
     attributes::{self, Attributes},
     call,
+    wire::{Keys, OfTable, Put, Request},
 };
 use crate::{
     Item, Table,
@@ -47,7 +47,8 @@ impl Dynamo {
     pub async fn put_many(&self, table: Table, items: Vec<Item>) -> Result<(), Failure> {
         items.iter().try_for_each(rules::check_item)?;
         let name = self.name(table);
-        let puts = chunks(last_of_each(items).into_iter().map(attributes::write), MAX_PUTS);
+        let items = last_of_each(items);
+        let puts = chunks(items.iter().map(attributes::write), MAX_PUTS);
         let call = call("BatchWriteItem", &name);
         let writes = puts
             .into_iter()
@@ -60,14 +61,11 @@ impl Dynamo {
         name: &str,
         keys: Vec<Attributes>,
     ) -> Result<Attempt<Item, Attributes>, Failure> {
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
-        let wanted = wanted.build().map_err(|error| Failure::invalid(error.to_string()))?;
-        let read = self.client().batch_get_item().request_items(name, wanted);
-        let answer = read.send().await;
-        let answer = answer.map_err(|error| call("BatchGetItem", name).failure(&error))?;
-        let rows = answer.responses.into_iter().flatten().flat_map(|(_, rows)| rows);
-        let left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys);
-        Ok(Attempt { done: rows.map(attributes::read).collect(), left: left.collect() })
+        let request_items = HashMap::from([(name, Keys { keys, consistent_read: true })]);
+        let answer = self.ask(call("BatchGetItem", name), &OfTable { request_items }).await?;
+        let rows = answer.responses.into_values().flatten().map(attributes::read);
+        let left = answer.unprocessed_keys.into_values().flat_map(|left| left.keys);
+        Ok(Attempt { done: rows.collect(), left: left.collect() })
     }
 
     async fn try_put_many(
@@ -75,21 +73,13 @@ impl Dynamo {
         name: &str,
         puts: Vec<Attributes>,
     ) -> Result<Attempt<(), Attributes>, Failure> {
-        let requests = puts.into_iter().map(put_request).collect::<Result<Vec<_>, _>>()?;
-        let requests = HashMap::from([(name.to_owned(), requests)]);
-        let write = self.client().batch_write_item().set_request_items(Some(requests));
-        let answer = write.send().await;
-        let answer = answer.map_err(|error| call("BatchWriteItem", name).failure(&error))?;
-        let left = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left);
-        let left = left.filter_map(|request| request.put_request).map(|put| put.item).collect();
+        let requests = puts.into_iter().map(|item| Request { put_request: Put { item } });
+        let request_items = HashMap::from([(name, requests.collect::<Vec<_>>())]);
+        let answer = self.ask(call("BatchWriteItem", name), &OfTable { request_items }).await?;
+        let left = answer.unprocessed_items.into_values().flatten();
+        let left = left.map(|request| request.put_request.item).collect();
         Ok(Attempt { done: Vec::new(), left })
     }
-}
-
-fn put_request(item: Attributes) -> Result<WriteRequest, Failure> {
-    let put = PutRequest::builder().set_item(Some(item)).build();
-    let put = put.map_err(|error| Failure::invalid(error.to_string()))?;
-    Ok(WriteRequest::builder().put_request(put).build())
 }
 
 /// Keeps the last row of each key: DynamoDB refuses a batch that names a key twice.

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{operation::query::QueryOutput, types::AttributeValue};
 use ferrule_core::Failure;
 
 use super::{
     Dynamo,
-    attributes::{self, Attributes},
+    attributes::{self, Values, text},
     call,
+    wire::{Answer, Ranged},
 };
-use crate::{Query, Rows, Table, rules};
+use crate::{Item, Query, Rows, Table, rules};
 
 /// The index by `alt`.
 const INDEX: &str = "by_alt";
@@ -21,6 +21,22 @@ impl Dynamo {
     /// DynamoDB counts expired rows, and says that there is more when a page just got full. So one
     /// row more than the limit is asked for, and more each time expired ones are in the way.
     pub async fn query(&self, table: Table, query: &Query) -> Result<Rows, Failure> {
+        let mut rows = self.query_as_it_is(table, query).await?;
+        if query.by_alt && table.has_lean_index() {
+            rows.items = self.whole(table, &query.pk, rows.items).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Reads the rows of which an index has the keys, in the same order.
+    async fn whole(&self, table: Table, pk: &str, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
+        let sks: Vec<String> = keys.into_iter().map(|item| item.sk).collect();
+        let rows = self.get_many(table, pk, &sks).await?;
+        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.sk.clone(), row)).collect();
+        Ok(sks.iter().filter_map(|sk| rows.remove(sk)).collect())
+    }
+
+    async fn query_as_it_is(&self, table: Table, query: &Query) -> Result<Rows, Failure> {
         let mut rows = Rows::default();
         if rules::is_empty_range(query) {
             return Ok(rows);
@@ -30,7 +46,7 @@ impl Dynamo {
         let mut page_size = query.limit.saturating_add(1);
         loop {
             let page = self.page(&name, &query, page_size).await?;
-            let items = page.items.into_iter().flatten().map(attributes::read);
+            let items = page.items.into_iter().map(attributes::read);
             rows.items.extend(items.filter(|item| self.is_live(item)));
             rows.next = page.last_evaluated_key.map(attributes::read_start);
             if query.limit == 0 || rows.items.len() > query.limit || rows.next.is_none() {
@@ -41,20 +57,20 @@ impl Dynamo {
         }
     }
 
-    async fn page(&self, name: &str, query: &Query, size: usize) -> Result<QueryOutput, Failure> {
+    async fn page(&self, name: &str, query: &Query, size: usize) -> Result<Answer, Failure> {
         let (condition, values) = condition(query);
         let start = query.start.as_ref().map(|start| attributes::write_start(&query.pk, start));
-        let size = (query.limit > 0).then(|| i32::try_from(size).unwrap_or(i32::MAX));
-        let ask = self.client().query().table_name(name);
-        let ask = ask
-            .set_index_name(query.by_alt.then(|| INDEX.to_owned()))
-            .consistent_read(!query.by_alt)
-            .key_condition_expression(condition)
-            .set_expression_attribute_values(Some(values))
-            .scan_index_forward(!query.descending)
-            .set_limit(size)
-            .set_exclusive_start_key(start);
-        ask.send().await.map_err(|error| call("Query", name).failure(&error))
+        let asked = Ranged {
+            table_name: name,
+            index_name: query.by_alt.then_some(INDEX),
+            consistent_read: !query.by_alt,
+            key_condition_expression: condition,
+            expression_attribute_values: values,
+            scan_index_forward: !query.descending,
+            limit: (query.limit > 0).then(|| i32::try_from(size).unwrap_or(i32::MAX)),
+            exclusive_start_key: start,
+        };
+        self.ask(call("Query", name), &asked).await
     }
 }
 
@@ -68,29 +84,25 @@ fn cut(mut rows: Rows, query: &Query) -> Rows {
 }
 
 /// Says which rows are wanted.
-fn condition(query: &Query) -> (String, Attributes) {
+fn condition(query: &Query) -> (String, Values) {
     let key = if query.by_alt { "alt" } else { "sk" };
-    let mut values = HashMap::new();
-    let mut value = |name: &str, text: &str| {
-        values.insert(name.to_owned(), AttributeValue::S(text.to_owned()));
-    };
-    value(":pk", &query.pk);
+    let mut values = Values::from([(":pk", text(&query.pk))]);
     let sort = match (&query.prefix, &query.from, &query.to) {
         (Some(prefix), _, _) if !prefix.is_empty() => {
-            value(":prefix", prefix);
+            values.insert(":prefix", text(prefix));
             format!(" AND begins_with({key}, :prefix)")
         }
         (_, Some(from), Some(to)) => {
-            value(":from", from);
-            value(":to", to);
+            values.insert(":from", text(from));
+            values.insert(":to", text(to));
             format!(" AND {key} BETWEEN :from AND :to")
         }
         (_, Some(from), None) => {
-            value(":from", from);
+            values.insert(":from", text(from));
             format!(" AND {key} >= :from")
         }
         (_, None, Some(to)) => {
-            value(":to", to);
+            values.insert(":to", text(to));
             format!(" AND {key} <= :to")
         }
         (_, None, None) => String::new(),

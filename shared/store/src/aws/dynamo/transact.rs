@@ -1,28 +1,30 @@
 //! Transactions: all or nothing.
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{ConditionCheck, Delete, Put, TransactWriteItem},
-};
 use ferrule_core::Failure;
 
 use super::{
     Dynamo,
     attributes::{self, Condition},
     call,
+    wire::{OnRow, Part, Reasons, Transaction},
 };
 use crate::{
-    Write,
-    aws::retry::{Attempt, until_done},
+    Item, Write,
+    aws::{
+        engine::Refused,
+        retry::{Attempt, until_done},
+    },
     rules,
 };
+
+/// What DynamoDB calls a transaction that it did not carry out.
+const CANCELLED: &str = "TransactionCanceledException";
 
 impl Dynamo {
     /// Writes all or nothing; `false` when a condition did not hold.
     ///
-    /// The SDK gives each call a `ClientRequestToken` and keeps it over its retries, so that a
-    /// lost answer does not make our own write look like somebody else's.
+    /// Each call has a token and keeps it over its retries, so that a lost answer does not make our
+    /// own write look like somebody else's.
     pub async fn transact(&self, writes: Vec<Write>) -> Result<bool, Failure> {
         rules::check_writes(&writes)?;
         // A row alone needs no transaction, which costs twice as much.
@@ -41,55 +43,49 @@ impl Dynamo {
         name: &str,
         writes: &[Write],
     ) -> Result<Attempt<bool, ()>, Failure> {
-        let items = writes.iter().map(|write| self.transact_item(write));
-        let items = items.collect::<Result<_, _>>();
-        let items = items.map_err(|error| Failure::invalid(error.to_string()))?;
-        let transact = self.client().transact_write_items().set_transact_items(Some(items));
-        let Err(error) = transact.send().await else { return Ok(Attempt::done(true)) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-            error.as_service_error()
-        else {
-            return Err(call("TransactWriteItems", name).failure(&error));
+        let rows: Vec<_> = writes.iter().map(revised).collect();
+        let names: Vec<_> = writes.iter().map(|write| self.name(rules::target(write).0)).collect();
+        let parts = writes.iter().zip(&rows).zip(&names);
+        let parts = parts.map(|((write, row), name)| self.part(write, row.as_ref(), name));
+        let transaction = Transaction {
+            transact_items: parts.collect(),
+            client_request_token: uuid::Uuid::new_v4().to_string(),
         };
-        let codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-        match verdict(codes) {
+        let call = call("TransactWriteItems", name);
+        let Err(error) = self.try_to(call.action, &transaction).await else {
+            return Ok(Attempt::done(true));
+        };
+        let reasons: Reasons = match &error {
+            Refused::ServiceError(refusal) if refusal.err().is(CANCELLED) => {
+                refusal.err().read().unwrap_or_default()
+            }
+            _ => return Err(call.failure(&error)),
+        };
+        let codes = reasons.cancellation_reasons.iter();
+        match verdict(codes.filter_map(|reason| reason.code.as_deref())) {
             Verdict::ConditionFailed => Ok(Attempt::done(false)),
             Verdict::Again => Ok(Attempt::left(())),
-            Verdict::Refused => Err(call("TransactWriteItems", name).failure(&error)),
+            Verdict::Refused => Err(call.failure(&error)),
         }
     }
 
-    fn transact_item(&self, write: &Write) -> Result<TransactWriteItem, BuildError> {
-        let (table, pk, sk, when) = rules::target(write);
-        let condition = Condition::of(when, self.clock.now_secs());
-        let item = TransactWriteItem::builder();
-        let item = match write {
-            Write::Put(_, row, when) => item.put(
-                Put::builder()
-                    .table_name(self.name(table))
-                    .set_item(Some(attributes::write(rules::revised(row.clone(), *when))))
-                    .set_condition_expression(condition.expression)
-                    .set_expression_attribute_values(condition.values)
-                    .build()?,
-            ),
-            Write::Delete(..) => item.delete(
-                Delete::builder()
-                    .table_name(self.name(table))
-                    .set_key(Some(attributes::key(pk, sk)))
-                    .set_condition_expression(condition.expression)
-                    .set_expression_attribute_values(condition.values)
-                    .build()?,
-            ),
-            Write::Check(..) => item.condition_check(
-                ConditionCheck::builder()
-                    .table_name(self.name(table))
-                    .set_key(Some(attributes::key(pk, sk)))
-                    .set_condition_expression(condition.expression)
-                    .set_expression_attribute_values(condition.values)
-                    .build()?,
-            ),
-        };
-        Ok(item.build())
+    fn part<'a>(&self, write: &'a Write, row: Option<&'a Item>, name: &'a str) -> Part<'a> {
+        let (_, pk, sk, when) = rules::target(write);
+        let of = OnRow::of(name, Condition::of(when, self.clock.now_secs()));
+        let key = Some(attributes::key(pk, sk));
+        match write {
+            Write::Put(..) => Part::Put(OnRow { item: row.map(attributes::write), ..of }),
+            Write::Delete(..) => Part::Delete(OnRow { key, ..of }),
+            Write::Check(..) => Part::ConditionCheck(OnRow { key, ..of }),
+        }
+    }
+}
+
+/// Returns the row that is written, as it is then.
+fn revised(write: &Write) -> Option<Item> {
+    match write {
+        Write::Put(_, row, when) => Some(rules::revised(row.clone(), *when)),
+        Write::Delete(..) | Write::Check(..) => None,
     }
 }
 

@@ -1,21 +1,26 @@
 //! Writes with conditions.
 
-use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, put_item::PutItemError},
-    types::{ReturnValuesOnConditionCheckFailure, error::ConditionalCheckFailedException},
-};
 use ferrule_core::Failure;
 
 use super::{
     Dynamo,
     attributes::{self, Condition},
     call,
+    wire::{OnRow, Reasons, SHOW_IT},
 };
 use crate::{
     Item, Table, When, Written,
-    aws::retry::{Attempt, until_done},
+    aws::{
+        engine::Refused,
+        failure::Call,
+        retry::{Attempt, until_done},
+    },
     rules,
 };
+
+/// What DynamoDB calls a condition that did not hold, and a row that a transaction is about.
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+const CONFLICT: &str = "TransactionConflictException";
 
 impl Dynamo {
     /// Writes one row when the condition holds.
@@ -46,23 +51,12 @@ impl Dynamo {
         item: &Item,
         when: When,
     ) -> Result<Attempt<Written, ()>, Failure> {
-        let condition = Condition::of(when, self.clock.now_secs());
-        let put = self.client().put_item().table_name(name);
-        let put = put
-            .set_item(Some(attributes::write(item.clone())))
-            .set_condition_expression(condition.expression)
-            .set_expression_attribute_values(condition.values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else {
-            return Ok(Attempt::done(Written::Done));
+        let asked = OnRow {
+            item: Some(attributes::write(item)),
+            return_values_on_condition_check_failure: SHOW_IT,
+            ..OnRow::of(name, Condition::of(when, self.clock.now_secs()))
         };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                Ok(Attempt::done(written(self.there(refusal), item)))
-            }
-            Some(PutItemError::TransactionConflictException(_)) => Ok(Attempt::left(())),
-            _ => Err(call("PutItem", name).failure(&error)),
-        }
+        self.try_write(call("PutItem", name), &asked, |there| written(there, item)).await
     }
 
     async fn try_delete(
@@ -71,29 +65,33 @@ impl Dynamo {
         (pk, sk): (&str, &str),
         when: When,
     ) -> Result<Attempt<Written, ()>, Failure> {
-        let condition = Condition::of_removal(when, self.clock.now_secs());
-        let delete = self.client().delete_item().table_name(name);
-        let delete = delete
-            .set_key(Some(attributes::key(pk, sk)))
-            .set_condition_expression(condition.expression)
-            .set_expression_attribute_values(condition.values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = delete.send().await else {
-            return Ok(Attempt::done(Written::Done));
+        let asked = OnRow {
+            key: Some(attributes::key(pk, sk)),
+            return_values_on_condition_check_failure: SHOW_IT,
+            ..OnRow::of(name, Condition::of_removal(when, self.clock.now_secs()))
         };
-        match error.as_service_error() {
-            Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
-                Ok(Attempt::done(Written::Conflict(self.there(refusal))))
-            }
-            Some(DeleteItemError::TransactionConflictException(_)) => Ok(Attempt::left(())),
-            _ => Err(call("DeleteItem", name).failure(&error)),
-        }
+        self.try_write(call("DeleteItem", name), &asked, Written::Conflict).await
     }
 
-    /// Returns the row that a condition failed on.
-    fn there(&self, refusal: &ConditionalCheckFailedException) -> Option<Item> {
-        let item = refusal.item().cloned().map(attributes::read);
-        item.filter(|item| self.is_live(item))
+    /// Writes once; `judge` says what it means that a condition failed on this row.
+    async fn try_write(
+        &self,
+        call: Call<'_>,
+        asked: &OnRow<'_>,
+        judge: impl FnOnce(Option<Item>) -> Written,
+    ) -> Result<Attempt<Written, ()>, Failure> {
+        let Err(error) = self.try_to(call.action, asked).await else {
+            return Ok(Attempt::done(Written::Done));
+        };
+        match &error {
+            Refused::ServiceError(refusal) if refusal.err().is(CONDITION_FAILED) => {
+                let Reasons { item, .. } = refusal.err().read().unwrap_or_default();
+                let there = item.map(attributes::read).filter(|item| self.is_live(item));
+                Ok(Attempt::done(judge(there)))
+            }
+            Refused::ServiceError(refusal) if refusal.err().is(CONFLICT) => Ok(Attempt::left(())),
+            _ => Err(call.failure(&error)),
+        }
     }
 }
 
