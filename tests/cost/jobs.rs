@@ -38,13 +38,13 @@ struct World {
 }
 
 impl World {
-    async fn new(customers: usize) -> Self {
+    async fn new(customers: usize, wording: Wording) -> Self {
         let [calls, bytes, rows] = std::array::from_fn(|_| Arc::<AtomicUsize>::default());
         let seen = [&calls, &bytes, &rows].map(Arc::clone);
         let vendor = Vendor::start(move |request, _| {
             seen[0].fetch_add(1, Ordering::Relaxed);
             if request.method == "GET" {
-                return page(request.param("page").unwrap_or("1"), customers);
+                return page(request.param("page").unwrap_or("1"), customers, wording);
             }
             seen[1].fetch_add(request.body.len(), Ordering::Relaxed);
             let body = ferrule_core::json::parse(&request.body).unwrap();
@@ -65,34 +65,67 @@ impl World {
     }
 }
 
-fn page(page: &str, customers: usize) -> Reply {
+fn page(page: &str, customers: usize, wording: Wording) -> Reply {
     let first = (page.parse::<usize>().unwrap() - 1) * PAGE;
-    let rows: Vec<String> = (first..customers).take(PAGE).map(customer).collect();
+    let rows: Vec<String> = (first..customers).take(PAGE).map(|at| customer(at, wording)).collect();
     let pages = customers.div_ceil(PAGE);
     Reply::json(format!(r#"{{"data":[{}],"pages":{pages}}}"#, rows.join(",")))
 }
 
-/// A nested customer of about 1 KB, with words that do not repeat.
-fn customer(at: usize) -> String {
-    let word = |n: usize| format!("{:x}", (at * 31 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let notes: Vec<String> = (0..34).map(word).collect();
+/// How much of a record's text is news. What lies on a queue is packed, so the price hangs on it.
+#[derive(Clone, Copy)]
+pub(crate) enum Wording {
+    /// Every word is another one: hardly anything can be packed.
+    News,
+    /// As people and forms write, the same phrases again and again: LZ4 makes a fifth of it.
+    Phrases,
+}
+
+const PHRASES: [&str; 6] = [
+    "Customer called about the invoice and asks for a copy by mail.",
+    "Contract was renewed for twelve months at the usual terms.",
+    "Imported from the old system, address not verified.",
+    "Asked to be called back after the holidays; prefers the morning.",
+    "Two seats were added on request, billing is to follow with the next month.",
+    "No answer by phone, left a message.",
+];
+
+/// The notes of a customer: some 560 bytes of text.
+fn notes(at: usize, wording: Wording) -> String {
+    let chance = |n: usize| (at * 31 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let news = |n: usize| format!("{:x}", chance(n));
+    let phrase =
+        |n: usize| format!("{} {}", chance(n) % 977, PHRASES[(chance(n) >> 32) % PHRASES.len()]);
+    let words: Vec<String> = match wording {
+        Wording::News => (0..34).map(news).collect(),
+        Wording::Phrases => (0..8).map(phrase).chain((8..13).map(news)).collect(),
+    };
+    words.join(" ")
+}
+
+/// A nested customer of about 1 KB.
+fn customer(at: usize, wording: Wording) -> String {
     format!(
         r#"{{"id":"c{at:07}","profile":{{"name":{{"first":"Ada","last":"Number {at}"}},"email":" Ada.{at}@Example.ORG "}},"address":{{"country":"lv","city":"Riga","street":"Brivibas {at}"}},"billing":{{"balance":"{at}.07","plan":{{"seats":"{}"}}}},"flags":{{"active":"true"}},"created_at":1700{:06},"notes":"{}"}}"#,
         at % 90 + 1,
         at % 1_000_000,
-        notes.join(" ")
+        notes(at, wording)
     )
 }
 
 /// Pulls so many records into the ledger.
-pub(crate) async fn pull(records: usize) -> Measured {
-    let hub = Hub::of("cost-pull").await;
-    let world = World::new(records).await;
+pub(crate) async fn pull(records: usize, wording: Wording) -> Measured {
+    let hub = Hub::of(match wording {
+        Wording::News => "cost-news",
+        Wording::Phrases => "cost-phrases",
+    });
+    let hub = hub.await;
+    let world = World::new(records, wording).await;
     let url = world.vendor.url("");
     hub.define(&connections(&url)).await;
     hub.define(PULL).await;
     // A first run warms up every function.
-    let warm = World::new(PAGE).await;
+    let warm = World::new(PAGE, wording).await;
     hub.define(&connections(&warm.vendor.url(""))).await;
     hub.sync("customers", true).await;
     hub.define(&connections(&url)).await;
@@ -110,7 +143,7 @@ pub(crate) async fn pull(records: usize) -> Measured {
 /// Delivers so many webhooks, each of which becomes a call of an endpoint.
 pub(crate) async fn deliver(webhooks: usize) -> Measured {
     let hub = Arc::new(Hub::of("cost-hooks").await);
-    let world = World::new(0).await;
+    let world = World::new(0, Wording::News).await;
     hub.define(&connections(&world.vendor.url(""))).await;
     hub.define(HOOK).await;
     let secret = format!(r#"{{"secrets":["whsec_{}"]}}"#, STANDARD.encode(KEY));
@@ -123,7 +156,8 @@ pub(crate) async fn deliver(webhooks: usize) -> Measured {
     // The journal has yet to hear of the last ones.
     let runs = loop {
         let runs = hub.runs().await;
-        if runs.iter().all(|run| run.get("state").and_then(Value::as_str) != Some("running")) {
+        let is_over = |run: &&Value| run.get("state").and_then(Value::as_str) != Some("running");
+        if runs.iter().filter(is_over).count() == SENDERS + webhooks {
             break runs;
         }
         pause(Duration::from_millis(500)).await;
@@ -159,7 +193,8 @@ async fn send(hub: &Arc<Hub>, first: usize, count: usize) {
 }
 
 async fn send_one(hub: &Hub, at: usize) {
-    let (id, sent, body) = (format!("msg_{at}"), now_secs().to_string(), customer(at));
+    let (id, sent, body) =
+        (format!("msg_{at}"), now_secs().to_string(), customer(at, Wording::News));
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
     mac.update(format!("{id}.{sent}.{body}").as_bytes());
     let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));

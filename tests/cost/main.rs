@@ -25,6 +25,7 @@ mod stack;
 
 use ferrule_core::cost::{DATE, Deployed, Item, REGION, Usage, idle_month};
 
+use jobs::Wording;
 use measure::Measured;
 
 /// What is measured has its time: windows and what is kept for a while are as long as on AWS.
@@ -47,8 +48,13 @@ async fn main() {
     println!(
         "list prices of {DATE} in {REGION}, without free tiers; shared/core/src/cost/prices.rs\n"
     );
-    let pull = jobs::pull(records).await;
-    show(&format!("a million records of 1 KB, by {records}"), &pull, records, Some(RECORDS_AIM));
+    for (wording, text) in
+        [(Wording::Phrases, "phrases"), (Wording::News, "words that never repeat")]
+    {
+        let pull = jobs::pull(records, wording).await;
+        let what = format!("a million records of 1 KB of {text}, by {records}");
+        show(&what, &pull, records, Some(RECORDS_AIM));
+    }
     let deliveries = jobs::deliver(webhooks).await;
     let aim = Some(WEBHOOKS_AIM);
     show(&format!("a million webhooks of 1.3 KB, by {webhooks}"), &deliveries, webhooks, aim);

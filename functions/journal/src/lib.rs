@@ -1,20 +1,18 @@
 #![doc = include_str!("../README.md")]
 
-mod together;
-
 use std::time::Duration;
 
 use ferrule_core::{Failure, Message, Note, Run, RunId, Task, Tenant};
 use ferrule_lambda::Stage;
-use ferrule_store::Store;
-use together::Together;
+use ferrule_store::{Store, Together};
 use tracing::info;
 
 /// The journal stage: accounts for batches, closes runs, moves cursors.
 #[derive(Debug)]
 pub struct Journal {
     store: Store,
-    together: Together,
+    /// A run is one row of the sync log.
+    together: Together<(Tenant, RunId), Note>,
 }
 
 impl Journal {

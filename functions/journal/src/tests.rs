@@ -1,4 +1,4 @@
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::sync::Arc;
 
 use ferrule_core::{
     Checkpoint, Counts, CursorState, Mark, Note, RunState, Tenant, Timings,
@@ -110,44 +110,9 @@ async fn notes_that_come_together_are_written_at_once_and_none_is_lost() {
         });
     }
     notes.join_all().await;
-    assert!(journal.together.is_empty());
     let row = store.tables.get(Table::SyncLog, "acme", run.run.as_str()).await.unwrap().unwrap();
     assert!(row.rev <= 3, "{} writes of forty notes", row.rev);
     note(&journal, &tenant, &run, end(40)).await;
     let now = store.run(&tenant, &run.run).await.unwrap().unwrap();
     assert_eq!((now.state, now.counts.created), (RunState::Succeeded, 40));
-}
-
-#[tokio::test]
-async fn a_note_whose_writer_died_with_it_is_written_by_its_own() {
-    let together = Together::default();
-    let written = std::sync::Mutex::new(Vec::new());
-    let one = |seq: u64| {
-        let (together, written) = (&together, &written);
-        let of = (Tenant::new("acme").unwrap(), RunId::new("r1"));
-        let write = async move |notes: &[Note]| {
-            written.lock().unwrap().push(notes.to_vec());
-            tokio::task::yield_now().await;
-            Ok(())
-        };
-        together.write(of, batch(seq, Counts::default()), write)
-    };
-    // The first writes for itself, the second for two; it is dropped in the middle, as a task that panics is.
-    let mut first = Box::pin(one(0));
-    let mut second = Box::pin(one(1));
-    let mut third = Box::pin(one(2));
-    assert!(is_pending(first.as_mut()).await && is_pending(second.as_mut()).await);
-    assert!(is_pending(third.as_mut()).await);
-    first.await.unwrap();
-    assert!(is_pending(second.as_mut()).await);
-    drop(second);
-    third.await.unwrap();
-    let [zero, one, two] = [0, 1, 2].map(|seq| batch(seq, Counts::default()));
-    let expected = [vec![zero], vec![one, two.clone()], vec![two]];
-    assert_eq!(*written.lock().unwrap(), expected);
-}
-
-/// Goes on with work as far as it can go.
-async fn is_pending<F: Future>(mut work: Pin<&mut F>) -> bool {
-    poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
 }

@@ -158,6 +158,8 @@ pub enum Note {
         #[serde(default)]
         twice: u64,
     },
+    /// Work of a run that was brought must wait: it is in the sync log from now on.
+    Waits,
     /// The run cannot go on.
     Failed {
         /// Stable code.

@@ -100,11 +100,39 @@ impl RunId {
         &self.0
     }
 
-    /// Returns when the run began, in milliseconds since 1970: the store's ids say so (UUID version
-    /// 7).
+    /// Names the run of what `digest` stands for, the same at every attempt: a UUID of version 7 with
+    /// the time, and in place of chance what is hashed.
+    pub fn derived(began_ms: i64, digest: &Digest) -> Self {
+        Self::of('7', began_ms, digest)
+    }
+
+    /// Names the run of a delivery, which can be found by it ([`RunId::delivery`]): a UUID of version 8,
+    /// which is otherwise like those of [`RunId::derived`].
+    pub fn of_delivery(began_ms: i64, digest: &Digest) -> Self {
+        Self::of('8', began_ms, digest)
+    }
+
+    fn of(version: char, began_ms: i64, digest: &Digest) -> Self {
+        let part = |range| digest.as_str().get(range).unwrap_or_default();
+        let (began_ms, first, second) = (began_ms.max(0), part(0..3), part(3..18));
+        Self(format!("{began_ms:012x}{version}{first}8{second}").into())
+    }
+
+    /// Returns what the id holds of its delivery's digest: 18 hex digits. `None` of any other run.
+    pub fn delivery(&self) -> Option<String> {
+        let digits = self.uuid("8")?;
+        Some(format!("{}{}", &digits[13..16], &digits[17..]))
+    }
+
+    /// Returns when the run began, in milliseconds since 1970: the ids that the hub makes say so.
     pub fn began_ms(&self) -> Option<i64> {
-        let is_uuid = self.0.len() == 32 && self.0.as_bytes()[12] == b'7';
-        is_uuid.then(|| i64::from_str_radix(self.0.get(..12)?, 16).ok())?
+        i64::from_str_radix(self.uuid("78")?.get(..12)?, 16).ok()
+    }
+
+    /// Returns the text of a UUID of one of these versions.
+    fn uuid(&self, versions: &str) -> Option<&str> {
+        let version = self.0.get(12..13).filter(|_| self.0.len() == 32 && self.0.is_ascii())?;
+        versions.contains(version).then_some(&*self.0)
     }
 }
 
@@ -164,6 +192,22 @@ mod tests {
     fn a_name_is_checked_wherever_it_is_read() {
         assert!(serde_json::from_str::<Tenant>("\"acme\"").is_ok());
         assert!(serde_json::from_str::<Tenant>("\"acme#other\"").is_err());
+    }
+
+    #[test]
+    fn an_id_says_when_its_run_began_and_of_which_delivery_it_is() {
+        let digest = Digest::of(&[b"msg_1"]);
+        let run = RunId::of_delivery(1_760_000_000_123, &digest);
+        assert_eq!(run.began_ms(), Some(1_760_000_000_123));
+        assert_eq!(run.delivery().as_deref(), digest.as_str().get(..18));
+        let tick = RunId::derived(1_760_000_000_123, &digest);
+        assert_eq!((tick.began_ms(), tick.delivery()), (run.began_ms(), None));
+        assert!(tick < RunId::of_delivery(1_760_000_000_124, &digest), "they sort by time");
+        let strange = "ä".repeat(16);
+        for other in ["", "run", strange.as_str(), "parked-0123456789abcdef0123456789"] {
+            let other = RunId::new(other);
+            assert_eq!((other.began_ms(), other.delivery()), (None, None), "{other}");
+        }
     }
 
     #[test]

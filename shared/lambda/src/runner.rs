@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ferrule_core::{Failure, Message, Next, SCHEDULE, Task};
+use ferrule_core::{Failure, Message, Next, Note, SCHEDULE, Task};
 use ferrule_store::{Definitions, MAX_DELAY, Store};
 use tracing::{Instrument, error, info_span, warn};
 
@@ -194,6 +194,12 @@ impl<S: Stage> Runner<S> {
     }
 
     async fn send_again(&self, mut message: Message, wait: Duration) -> Result<(), Failure> {
+        let envelope = &message.envelope;
+        let is_work = !matches!(message.task, Task::Note(_));
+        if is_work && envelope.not_before == 0 && envelope.run.delivery().is_some() {
+            // Its run is not in the sync log yet, where people look for what is not done.
+            self.store.send_task("journal", envelope, Task::Note(Note::Waits)).await?;
+        }
         let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         message.envelope.not_before = self.store.clock.now_ms().saturating_add(wait_ms);
         let name = self.stage.name();

@@ -44,8 +44,9 @@ fn apply(run: &mut Run, notes: &[Note]) {
             Note::Looked { seq, counts, timings, found } => {
                 looked(run, *seq, (*counts, *timings), found);
             }
-            // What it makes of the run is decided where that is written: `guard`.
-            Note::Weighed { .. } => {}
+            // What the one makes of the run is decided where that is written (`guard`); of the other, it is all that
+            // the run's row is written.
+            Note::Weighed { .. } | Note::Waits => {}
             Note::Failed { code, message } => fail(run, format!("{code}: {message}")),
         }
     }

@@ -46,13 +46,13 @@ impl Store {
         &self,
         tenant: &Tenant,
         run: &mut Run,
-        rev: u64,
+        when: When,
     ) -> Result<bool, Failure> {
         let pk = tenant.as_str();
         let now = self.clock.now_ms();
         run.ended_at = Some(now);
         if run.token == 0 {
-            return self.close_event_run(tenant, run, rev).await;
+            return self.close_event_run(tenant, run, when).await;
         }
         judge(run);
         let mut writes = Vec::new();
@@ -70,7 +70,7 @@ impl Store {
             run.state = RunState::Failed;
             run.reason = Some("the run lost its lease: its cursor is not committed".into());
         }
-        writes.push(Write::Put(Table::SyncLog, run_row(tenant, run)?, When::Rev(rev)));
+        writes.push(Write::Put(Table::SyncLog, run_row(tenant, run)?, when));
         writes.extend(failed::write(tenant, run)?);
         self.tables.transact(writes).await
     }
@@ -80,7 +80,7 @@ impl Store {
         &self,
         tenant: &Tenant,
         run: &mut Run,
-        rev: u64,
+        when: When,
     ) -> Result<bool, Failure> {
         judge(run);
         if run.state != RunState::Failed && run.trigger != REPLAY && !run.purpose.is_plan() {
@@ -88,9 +88,9 @@ impl Store {
         }
         let row = run_row(tenant, run)?;
         let Some(told) = failed::write(tenant, run)? else {
-            return Ok(self.tables.put(Table::SyncLog, row, When::Rev(rev)).await?.is_done());
+            return Ok(self.tables.put(Table::SyncLog, row, when).await?.is_done());
         };
-        self.tables.transact(vec![Write::Put(Table::SyncLog, row, When::Rev(rev)), told]).await
+        self.tables.transact(vec![Write::Put(Table::SyncLog, row, when), told]).await
     }
 
     /// Notes that an integration that events start has done its work, now and then.

@@ -1,16 +1,10 @@
-//! Deliveries by webhooks and events: each becomes one run, however often it is repeated.
+//! Deliveries whose work is several messages: each becomes one run, however often it is repeated. What is a
+//! single message is an arrival (`arrivals`).
 
-use std::time::Duration;
-
-use ferrule_core::{
-    Batch, Counts, Digest, Failure, Message, Name, Progress, Record, Run, RunId, Task, Tenant,
-    definition::{Integration, Urgency},
-};
+use ferrule_core::{Digest, Failure, Name, Run, RunId, Tenant};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Item, Store, Table, When, Written, budget, envelope_of, runs::run_row, sweep::is_given_up,
-};
+use crate::{Item, Store, Table, When, Written, runs::run_row, sweep::is_given_up};
 
 /// One attempt of a sender to tell us something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,24 +41,9 @@ impl Claimed {
     }
 }
 
-/// Records that somebody brought, on their way into an integration.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Arrival {
-    /// What brought them: `webhook`, `config_change`, `event`.
-    pub trigger: &'static str,
-    /// How urgent they are.
-    pub urgency: Urgency,
-    /// They tell of a failure of the hub itself.
-    pub alert: bool,
-    /// Where they come from, for the error log.
-    pub origin: String,
-    /// The records; one batch.
-    pub records: Vec<Record>,
-}
-
 /// A delivery is recognised this long: as long as its batches and digests are, so that a replay
 /// starts nothing anew.
-const REMEMBER_SECS: i64 = 14 * 86_400;
+pub(crate) const REMEMBER_SECS: i64 = 14 * 86_400;
 
 #[derive(Serialize, Deserialize)]
 struct Received {
@@ -98,31 +77,6 @@ impl Store {
             Received { run, sent: true } => Claim::Repeat(run),
             Received { run, sent: false } => Claim::Unsent(run),
         })
-    }
-
-    /// Starts the run of a delivery once; a repeat gets the same run.
-    ///
-    /// Claim, send, note as sent: a process that dies on the way leaves a claim that is not sent,
-    /// and whoever brought it, who got no answer, repeats.
-    pub async fn deliver(
-        &self,
-        tenant: &Tenant,
-        (integration, hash): (&Integration, &Digest),
-        id: Digest,
-        arrival: Arrival,
-    ) -> Result<RunId, Failure> {
-        let delivery = Delivery { integration: integration.metadata.name.clone(), id };
-        let run = self.run_of(integration, hash, &arrival);
-        let Claimed { run, is_sent } = self.claim_run(tenant, &delivery, run).await?;
-        if is_sent {
-            return Ok(run.run);
-        }
-        let Arrival { origin, records, .. } = arrival;
-        let batch = Batch { origin, records, ..Batch::default() };
-        let message = Message { envelope: envelope_of(tenant, &run), task: Task::Transform(batch) };
-        self.send("transform", vec![message], Duration::ZERO).await?;
-        self.run_is_sent(tenant, &delivery, &run.run).await?;
-        Ok(run.run)
     }
 
     /// Gives a delivery its run: `run`, or that of an earlier attempt, and writes it into the sync log.
@@ -166,23 +120,6 @@ impl Store {
         let expires = self.clock.now_secs() + REMEMBER_SECS;
         let row = delivery.row(tenant, &Received { run: run.clone(), sent: true }, expires)?;
         self.tables.put(Table::State, row, When::Always).await.map(drop)
-    }
-
-    /// Makes the run of one delivery: one batch, no lease. It is not in the sync log yet.
-    pub fn run_of(&self, integration: &Integration, hash: &Digest, arrival: &Arrival) -> Run {
-        let id = self.new_run_id();
-        let name = integration.metadata.name.clone();
-        let mut progress = Progress::default();
-        progress.end(integration.batch_room());
-        Run {
-            counts: Counts { read: arrival.records.len() as u64, ..Counts::default() },
-            urgency: arrival.urgency,
-            alert: arrival.alert,
-            hops: arrival.records.iter().map(|record| record.hops).max().unwrap_or_default(),
-            budget_usd: budget::usd_per_day(integration),
-            progress,
-            ..Run::new(id, name, hash.clone(), arrival.trigger, self.clock.now_ms())
-        }
     }
 
     /// Makes the id of a run that begins now, by the store's clock: it says when, and sorts by it.

@@ -200,7 +200,7 @@ impl Store {
         why: impl Into<String>,
     ) -> Result<bool, Failure> {
         (run.state, run.reason) = (RunState::Failed, Some(why.into()));
-        let is_done = self.close(tenant, run, rev).await?;
+        let is_done = self.close(tenant, run, When::Rev(rev)).await?;
         if is_done {
             self.tell_of_failure(tenant, run).await;
         }

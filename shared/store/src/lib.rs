@@ -5,6 +5,7 @@
 //! of their few primitives.
 
 mod account;
+mod arrivals;
 mod audit;
 pub mod aws;
 mod breakers;
@@ -43,7 +44,9 @@ mod runs;
 mod secret;
 mod sweep;
 mod table;
+mod together;
 
+pub use arrivals::{Arrival, Arrivals};
 pub use audit::AuditRow;
 pub use breakers::Breaker;
 pub use budget::{Pause, Spent};
@@ -56,7 +59,7 @@ pub use config::{
     ConfigVersion, ConfigWish, Held, MAX_CONFIG_BYTES, MOST_CHANGES, Refused,
 };
 pub use definitions::{DefinitionKind, Scheduled, Stored, hash_of};
-pub use deliveries::{Arrival, Claimed, Delivery};
+pub use deliveries::{Claimed, Delivery};
 pub use digests::{Closed, Collector, Due, Member, Terms};
 pub use disabled::{Disabled, Place};
 pub use errors::{Affected, Done, ErrorFilter, ErrorRow, ErrorState};
@@ -80,6 +83,7 @@ pub use rows::mark;
 pub use runs::{NotStarted, Standing, envelope_of};
 pub use secret::{Secret, Secrets};
 pub use table::{Item, MAX_ITEM_BYTES, Query, Rows, Start, Table, Tables, When, Write, Written};
+pub use together::Together;
 
 /// Where everything is, for the AWS implementation. Read from the environment by
 /// `ferrule_lambda::Settings`.
@@ -116,6 +120,8 @@ pub struct Store {
     pub parked_days: u32,
     /// What this process knows of successes, so that it need not read them for each run.
     pub successes: Successes,
+    /// What this process knows of what was brought.
+    pub arrivals: Arrivals,
 }
 
 impl Store {

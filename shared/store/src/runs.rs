@@ -196,13 +196,25 @@ impl Store {
         Ok(row.map(|row| row.read()).transpose()?.unwrap_or_default())
     }
 
-    /// Returns a run.
+    /// Returns a run; that of a delivery also before it is in the sync log.
     pub async fn run(&self, tenant: &Tenant, run: &RunId) -> Result<Option<Run>, Failure> {
-        let row = self.tables.get(Table::SyncLog, tenant.as_str(), run.as_str()).await?;
-        row.map(|row| row.read()).transpose()
+        match self.logged(tenant, run).await? {
+            Some((run, _)) => Ok(Some(run)),
+            None => self.unlogged(tenant, run).await,
+        }
     }
 
-    /// Returns runs, newest first, of one integration or all.
+    /// Returns a run as it is in the sync log, with the row's revision.
+    pub(crate) async fn logged(
+        &self,
+        tenant: &Tenant,
+        run: &RunId,
+    ) -> Result<Option<(Run, u64)>, Failure> {
+        let row = self.tables.get(Table::SyncLog, tenant.as_str(), run.as_str()).await?;
+        row.map(|row| Ok((row.read()?, row.rev))).transpose()
+    }
+
+    /// Returns runs of the sync log, newest first, of one integration or all.
     pub async fn runs(
         &self,
         tenant: &Tenant,
@@ -264,14 +276,19 @@ impl Store {
         if let [Note::Weighed { holds, twice }] = notes {
             return self.weigh(tenant, run, (*holds, *twice)).await;
         }
+        let brought = self.unlogged(tenant, run).await?;
+        // One batch that was brought most likely ends with this note, its first: nobody asks for its row.
+        let mut is_first = brought.as_ref().is_some_and(|run| run.progress.done().1 == Some(1));
         for _ in 0..TRIES {
-            let row = self.tables.get(Table::SyncLog, tenant.as_str(), run.as_str()).await?;
-            let Some(row) = row else {
+            let logged = if is_first { None } else { self.logged(tenant, run).await? };
+            is_first = false;
+            let there = logged.map(|(run, rev)| (run, When::Rev(rev)));
+            let there = there.or_else(|| brought.clone().map(|run| (run, When::Absent)));
+            let Some((before, when)) = there else {
                 return Err(Failure::coded("RUN", format!("run {run} is not in the sync log")));
             };
-            let before: Run = row.read()?;
             let mut after = noted(&before, notes);
-            if after == before {
+            if after == before && when != When::Absent {
                 // Whoever noted the last batch may have died before the next line.
                 self.have_weighed(tenant, &after).await?;
                 return Ok(None);
@@ -280,10 +297,10 @@ impl Store {
                 !before.state.is_over() || (is_given_up(&before) && !is_given_up(&after));
             let closes = was_open && (after.state == RunState::Failed || guard::is_over(&after));
             let done = if closes {
-                self.close(tenant, &mut after, row.rev).await?
+                self.close(tenant, &mut after, when).await?
             } else {
                 let item = run_row(tenant, &after)?;
-                self.tables.put(Table::SyncLog, item, When::Rev(row.rev)).await?.is_done()
+                self.tables.put(Table::SyncLog, item, when).await?.is_done()
             };
             if done {
                 self.renew(tenant, &after).await?;
@@ -303,10 +320,7 @@ impl Store {
 fn tick_run(tenant: &Tenant, name: &Name, tick_ms: i64) -> RunId {
     let tick = tick_ms.to_string();
     let parts = [b"tick", tenant.as_str().as_bytes(), name.as_str().as_bytes(), tick.as_bytes()];
-    let hash = Digest::of(&parts);
-    // A UUID of version 7: the time, and in place of chance what is hashed.
-    let hash = hash.as_str();
-    RunId::new(format!("{:012x}7{}8{}", tick_ms.max(0), &hash[..3], &hash[3..18]))
+    RunId::derived(tick_ms, &Digest::of(&parts))
 }
 
 /// Returns the envelope under which the tasks of a run travel.

@@ -36,6 +36,12 @@ impl Table {
             Self::Audit => "audit",
         }
     }
+
+    /// Tells whether the index `by_alt` holds no more than keys: what it goes by never changes, so that only the
+    /// first write of a row costs one of the index.
+    pub(crate) fn has_lean_index(self) -> bool {
+        self == Self::SyncLog
+    }
 }
 
 /// One row. The body is JSON text; keys and conditions are outside of it.

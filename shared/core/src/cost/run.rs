@@ -20,14 +20,20 @@ const TRANSFORM_GB: f64 = 0.5;
 /// What a message takes beside its stage's own time: to be read, and the next one written.
 const MESSAGE_SECS: f64 = 0.01;
 
-/// Write and read units: of a run's lease, first row and end; of a page's checkpoint; of a batch, which
-/// its target's connector takes and finishes, and which the journal notes in a row with an index.
-const WRITES: Each = Each { run: 9.0, page: 1.0, batch: 4.0 };
+/// Write and read units: of a run's lease, first row with its index, and end; of a page's checkpoint; of a
+/// batch, which its target's connector takes and finishes, and which the journal notes.
+const WRITES: Each = Each { run: 9.0, page: 1.0, batch: 3.0 };
 const READS: Each = Each { run: 6.0, page: 3.0, batch: 2.0 };
 
-/// The same of a run that was brought: its delivery, twice, and its first row; it has neither lease nor page.
-const BROUGHT_WRITES: Each = Each { run: 4.0, page: 0.0, batch: 4.0 };
-const BROUGHT_READS: Each = Each { run: 1.0, page: 0.0, batch: 2.5 };
+/// The same of a run that was brought, and has neither lease nor page: its delivery; its row, with its index, when its
+/// only batch is noted; and that batch, which is taken and finished.
+const BROUGHT_WRITES: Each = Each { run: 3.0, page: 0.0, batch: 2.0 };
+const BROUGHT_READS: Each = Each { run: 1.0, page: 0.0, batch: 1.0 };
+
+/// The same of one that tells somebody: its delivery, twice, and its first row, with its index; each message is taken,
+/// finished and noted.
+const TOLD_WRITES: Each = Each { run: 4.0, page: 0.0, batch: 3.0 };
+const TOLD_READS: Each = Each { run: 1.0, page: 0.0, batch: 2.0 };
 
 /// What a batch of a thousand records needs more than a small one: a letter each in its row, twice.
 const WRITES_OF_RECORD: f64 = 2.0 / 1024.0;
@@ -58,8 +64,11 @@ pub fn of_run(run: &Run) -> Usage {
     let worked = GB * secs(run.timings.extract_ms + run.timings.load_ms)
         + TRANSFORM_GB * secs(run.timings.transform_ms)
         + GB * MESSAGE_SECS * messages;
-    let (writes, reads) =
-        if is_brought { (BROUGHT_WRITES, BROUGHT_READS) } else { (WRITES, READS) };
+    let (writes, reads) = match (is_brought, told) {
+        (false, _) => (WRITES, READS),
+        (true, 0) => (BROUGHT_WRITES, BROUGHT_READS),
+        (true, _) => (TOLD_WRITES, TOLD_READS),
+    };
     let api = if is_brought && run.trigger == "webhook" { 1.0 } else { 0.0 };
     Usage::default()
         .with(Item::FunctionGbSecond, worked)

@@ -52,6 +52,7 @@ impl Store {
             time_scale,
             parked_days: crate::PARKED_DAYS,
             successes: crate::Successes::default(),
+            arrivals: crate::Arrivals::default(),
         }
     }
 }

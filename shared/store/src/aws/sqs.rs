@@ -14,7 +14,7 @@ use super::{
     json::{Json, Protocol, read},
     retry::{Attempt, until_done},
 };
-use crate::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, rules};
+use crate::{MAX_DELAY, MAX_MESSAGE_BYTES, Outgoing, Together, rules};
 
 /// Most entries of one call.
 const MAX_ENTRIES: usize = 10;
@@ -66,38 +66,59 @@ struct NotTaken {
     message: String,
 }
 
+/// Messages that somebody sends, shared with whoever sends them for him.
+type Messages = Arc<[Outgoing]>;
+
 /// Sends to the queues of functions.
 #[derive(Debug, Clone)]
 pub struct Sqs {
     session: Session,
     client: Arc<OnceLock<Json>>,
     queue_prefix: Arc<str>,
+    /// Who sends to the same queue at the same time shares a request, and what it costs.
+    together: Arc<Together<String, Messages>>,
 }
 
 impl Sqs {
     /// Takes the queues' URLs up to the function's name.
     pub(super) fn new(session: Session, queue_prefix: &str) -> Self {
-        Self { session, client: Arc::default(), queue_prefix: queue_prefix.into() }
+        let queue_prefix = queue_prefix.into();
+        Self { session, client: Arc::default(), queue_prefix, together: Arc::default() }
     }
 
     /// Sends messages to the queue of `function`. Nothing is sent when SQS would refuse one for
     /// its size or characters; when a later call fails, what was sent before stays sent.
     pub async fn send(&self, function: &str, messages: Vec<Outgoing>) -> Result<(), Failure> {
         messages.iter().try_for_each(rules::check_message)?;
+        let messages = Messages::from(messages);
+        let mut alone = false;
+        let send = async |all: &[Messages]| {
+            alone = all.len() == 1;
+            self.send_all(function, all).await
+        };
+        let shared = Arc::clone(&messages);
+        match self.together.write(function.to_owned(), shared, send).await {
+            // It may be somebody else's that is refused.
+            Err(Failure::Rejected { .. }) if !alone => self.send_all(function, &[messages]).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn send_all(&self, function: &str, all: &[Messages]) -> Result<(), Failure> {
         let url = format!("{}{function}", self.queue_prefix);
         let call = Call { service: "sqs", action: "SendMessage", place: function };
-        for batch in batches(messages) {
+        for batch in batches(all.iter().flat_map(|messages| &**messages)) {
             until_done(call, batch, |left| self.send_batch(call, &url, left)).await?;
         }
         Ok(())
     }
 
-    async fn send_batch(
+    async fn send_batch<'m>(
         &self,
         call: Call<'_>,
         url: &str,
-        mut messages: Vec<Outgoing>,
-    ) -> Result<Attempt<(), Outgoing>, Failure> {
+        mut messages: Vec<&'m Outgoing>,
+    ) -> Result<Attempt<(), &'m Outgoing>, Failure> {
         let entries = messages.iter().enumerate().map(|(at, message)| Entry {
             id: at.to_string(),
             message_body: &message.body,
@@ -130,8 +151,8 @@ fn delay_secs(delay: Duration) -> i32 {
 }
 
 /// Cuts messages into what one call takes: 10 entries, and the size of the largest message.
-fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
-    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+fn batches<'m>(messages: impl Iterator<Item = &'m Outgoing>) -> Vec<Vec<&'m Outgoing>> {
+    let mut batches: Vec<Vec<&Outgoing>> = Vec::new();
     let mut size_bytes = 0;
     for message in messages {
         size_bytes += message.body.len();
@@ -154,7 +175,8 @@ mod tests {
 
     fn sizes(bodies: &[usize]) -> Vec<usize> {
         let message = |&size: &usize| Outgoing { body: "x".repeat(size), delay: Duration::ZERO };
-        batches(bodies.iter().map(message).collect()).iter().map(Vec::len).collect()
+        let messages: Vec<Outgoing> = bodies.iter().map(message).collect();
+        batches(messages.iter()).iter().map(Vec::len).collect()
     }
 
     #[test]

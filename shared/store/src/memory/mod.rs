@@ -43,6 +43,7 @@ impl Store {
             time_scale: 1,
             parked_days: crate::PARKED_DAYS,
             successes: crate::Successes::default(),
+            arrivals: crate::Arrivals::default(),
         }
     }
 }

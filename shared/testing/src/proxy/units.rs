@@ -8,6 +8,11 @@ use serde_json::Value;
 /// The attribute that an index goes by: a row that has it is written to the index too.
 const INDEXED: &str = "alt";
 
+/// The table whose index holds keys alone, and how a write says that it replaces a row: what the index holds
+/// of it stays.
+const LEAN: &str = "-synclog";
+const REPLACES: &str = "rev = ";
+
 /// Returns read and write units of a call.
 pub(super) fn of(operation: &str, asked: &Value, answered: &Value) -> (f64, f64) {
     let consistency = if asked["ConsistentRead"].as_bool() == Some(true) { 1.0 } else { 0.5 };
@@ -15,7 +20,7 @@ pub(super) fn of(operation: &str, asked: &Value, answered: &Value) -> (f64, f64)
         "GetItem" => (read(size(&answered["Item"])) * consistency, 0.0),
         "Query" => (read(list(&answered["Items"]).map(size).sum()) * consistency, 0.0),
         "BatchGetItem" => (batch_read(asked, answered), 0.0),
-        "PutItem" => (0.0, write(&asked["Item"])),
+        "PutItem" => (0.0, put(asked)),
         "DeleteItem" | "UpdateItem" => (0.0, 1.0),
         "BatchWriteItem" => {
             let requests = asked["RequestItems"].as_object().into_iter().flatten();
@@ -23,7 +28,7 @@ pub(super) fn of(operation: &str, asked: &Value, answered: &Value) -> (f64, f64)
             (0.0, requests.map(|request| write(&request["PutRequest"]["Item"])).sum())
         }
         "TransactWriteItems" => {
-            let writes = list(&asked["TransactItems"]).map(|part| write(&part["Put"]["Item"]));
+            let writes = list(&asked["TransactItems"]).map(|part| put(&part["Put"]));
             (0.0, 2.0 * writes.sum::<f64>())
         }
         _ => (0.0, 0.0),
@@ -44,7 +49,17 @@ fn read(bytes: u64) -> f64 {
     units(bytes, 4096)
 }
 
-/// An absent row is a removal or a check: one unit.
+/// Of a put with its table and condition. An absent one is a removal or a check.
+fn put(put: &Value) -> f64 {
+    let says = |key: &str| put[key].as_str().unwrap_or_default();
+    let is_lean = says("TableName").ends_with(LEAN);
+    if is_lean && says("ConditionExpression").starts_with(REPLACES) {
+        return units(size(&put["Item"]), 1024);
+    }
+    write(&put["Item"])
+}
+
+/// An absent row is a removal: one unit.
 fn write(row: &Value) -> f64 {
     let copies = if row.get(INDEXED).is_some() { 2.0 } else { 1.0 };
     units(size(row), 1024) * copies
@@ -107,6 +122,17 @@ mod tests {
         assert_eq!(of("PutItem", &json!({"Item": indexed}), &Value::Null).1, 2.0);
         let parts = json!({"TransactItems": [{"Put": {"Item": indexed}}, {"Delete": {}}]});
         assert_eq!(of("TransactWriteItems", &parts, &Value::Null).1, 6.0);
+    }
+
+    #[test]
+    fn an_index_of_keys_is_written_once_a_row() {
+        let ask = |condition: &str| {
+            let item = json!({"pk": {"S": "t"}, "alt": {"S": "a"}});
+            json!({"TableName": "hub-synclog", "Item": item, "ConditionExpression": condition})
+        };
+        let put = |ask: &Value| of("PutItem", ask, &Value::Null).1;
+        assert_eq!(put(&ask("attribute_not_exists(pk)")), 2.0);
+        assert_eq!(put(&ask("rev = :rev")), 1.0);
     }
 
     #[test]
