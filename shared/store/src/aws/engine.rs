@@ -10,6 +10,7 @@ use aws_runtime::{
     },
     retries::classifiers::AwsErrorCodeClassifier,
 };
+use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime::client::{
     orchestrator::operation::Operation,
     retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
@@ -117,6 +118,7 @@ impl Engine {
             .operation_name("Request")
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&endpoint(config, service))
+            .sleep_impl(TokioSleep::new())
             .timeout_config(timeouts())
             .standard_retry(&retries())
             .retry_classifier(AwsErrorCodeClassifier::<Refusal>::new())
