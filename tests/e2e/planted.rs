@@ -110,6 +110,7 @@ async fn enter(hub: &Hub, delivery: &str, token: &str, id: &str) {
     let headers = [("authorization", token), ("x-delivery-id", delivery)];
     let answer = hub.deliver("orders", &headers, format!(r#"{{"id":"{id}"}}"#).as_bytes()).await;
     assert!(answer.status.is_success(), "{} {}", answer.status, answer.body);
+    hub.end_of(answer.text("run")).await;
 }
 
 /// A definition that holds a credential is refused, in words that do not hold it.

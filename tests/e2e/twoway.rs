@@ -66,7 +66,7 @@ async fn enter(hub: &Hub, delivery: &str, id: &str, state: &str) {
     let body = format!(r#"{{"id":"{id}","state":"{state}"}}"#);
     let answer = hub.deliver("desk", &headers, body.as_bytes()).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
-    quiet(hub).await;
+    hub.end_of(answer.text("run")).await;
 }
 
 /// Sends what changed; returns how much that was.

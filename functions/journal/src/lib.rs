@@ -43,7 +43,10 @@ impl Stage for Journal {
         if let Note::Weighed { .. } = note {
             return self.note(tenant, run, std::slice::from_ref(note)).await;
         }
-        let write = async |notes: &[Note]| self.note(tenant, run, notes).await;
+        let write = async |notes: &[Note]| {
+            let outcome = self.note(tenant, run, notes).await;
+            vec![outcome; notes.len()]
+        };
         self.together.write((tenant.clone(), run.clone()), note.clone(), write).await
     }
 }

@@ -131,7 +131,10 @@ impl RunId {
 
     /// Returns the text of a UUID of one of these versions.
     fn uuid(&self, versions: &str) -> Option<&str> {
-        let version = self.0.get(12..13).filter(|_| self.0.len() == 32 && self.0.is_ascii())?;
+        let is_uuid = self.0.len() == 32
+            && self.0.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+            && matches!(self.0.as_bytes()[16], b'8'..=b'b');
+        let version = self.0.get(12..13).filter(|_| is_uuid)?;
         versions.contains(version).then_some(&*self.0)
     }
 }
@@ -204,7 +207,9 @@ mod tests {
         assert_eq!((tick.began_ms(), tick.delivery()), (run.began_ms(), None));
         assert!(tick < RunId::of_delivery(1_760_000_000_124, &digest), "they sort by time");
         let strange = "ä".repeat(16);
-        for other in ["", "run", strange.as_str(), "parked-0123456789abcdef0123456789"] {
+        let event = "budget-or-da8y-name-of-it-200000";
+        assert_eq!((event.len(), &event[12..13]), (32, "8"));
+        for other in ["", "run", strange.as_str(), event] {
             let other = RunId::new(other);
             assert_eq!((other.began_ms(), other.delivery()), (None, None), "{other}");
         }

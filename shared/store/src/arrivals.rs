@@ -37,6 +37,10 @@ pub struct Arrival {
     pub records: Vec<Record>,
 }
 
+/// What was brought is remembered twice as long as a queue keeps a message: what waits on the last queue for so
+/// long finds its run still.
+const KEEP_SECS: i64 = 2 * REMEMBER_SECS;
+
 /// Most deliveries that a process remembers as sent; beyond, all are forgotten.
 const MOST: usize = 1_000;
 
@@ -113,7 +117,7 @@ impl Store {
 
     /// Notes what came, or finds what is known of it: its run, and whether a message of it is surely sent.
     async fn take(&self, tenant: &Tenant, brought: Brought) -> Result<(Run, bool), Failure> {
-        let row = brought.row(tenant, self.clock.now_secs() + REMEMBER_SECS)?;
+        let row = brought.row(tenant, self.clock.now_secs() + KEEP_SECS)?;
         let there = match self.tables.put(Table::State, row, When::Absent).await? {
             Written::Done => return Ok((brought.run, false)),
             Written::Conflict(there) => there,

@@ -218,7 +218,10 @@ impl Store {
         let at = self.clock.now_ms();
         for _ in 0..TRIES {
             let row = self.tables.get(Table::SyncLog, tenant.as_str(), id.as_str()).await?;
-            let row = row.ok_or_else(|| NotDecided::Unknown(id.clone()))?;
+            let Some(row) = row else {
+                let brought = self.unlogged(tenant, id).await?.map(Box::new);
+                return Err(brought.map_or(NotDecided::Unknown(id.clone()), NotDecided::NotWaiting));
+            };
             let mut run: Run = row.read()?;
             if run.state.is_over() {
                 return Err(NotDecided::Over(Box::new(run)));

@@ -277,11 +277,11 @@ impl Store {
             return self.weigh(tenant, run, (*holds, *twice)).await;
         }
         let brought = self.unlogged(tenant, run).await?;
-        // One batch that was brought most likely ends with this note, its first: nobody asks for its row.
-        let mut is_first = brought.as_ref().is_some_and(|run| run.progress.done().1 == Some(1));
+        // One batch that was brought most likely ends with this note, its first: its row is written unasked.
+        let mut is_unasked = brought.as_ref().is_some_and(|run| run.progress.done().1 == Some(1));
         for _ in 0..TRIES {
-            let logged = if is_first { None } else { self.logged(tenant, run).await? };
-            is_first = false;
+            let logged = if is_unasked { None } else { self.logged(tenant, run).await? };
+            is_unasked = false;
             let there = logged.map(|(run, rev)| (run, When::Rev(rev)));
             let there = there.or_else(|| brought.clone().map(|run| (run, When::Absent)));
             let Some((before, when)) = there else {
@@ -305,7 +305,9 @@ impl Store {
             if done {
                 self.renew(tenant, &after).await?;
                 self.have_weighed(tenant, &after).await?;
-                self.charge(tenant, &before, &after).await;
+                if after != before {
+                    self.charge(tenant, &before, &after).await;
+                }
                 if closes {
                     self.tell_of_failure(tenant, &after).await;
                 }

@@ -41,45 +41,65 @@ impl<T> Default for Line<T> {
 }
 
 impl<K: Clone + Eq + Hash, T: Clone> Together<K, T> {
-    /// Has a part written, together with all others of the same that wait by then; returns what became of all
-    /// of them.
+    /// Has a part written, together with all others of the same that wait by then. `write` returns what became of
+    /// each of them; this returns what became of its own.
     pub async fn write<W>(&self, of: K, part: T, write: W) -> Outcome
     where
-        W: AsyncFnOnce(&[T]) -> Outcome,
+        W: AsyncFnOnce(&[T]) -> Vec<Outcome>,
     {
         let line = Arc::clone(lock(&self.lines).entry(of.clone()).or_default());
-        let (answer, mut answered) = oneshot::channel();
-        lock(&line.waiting).push((part.clone(), answer));
-        let turn = line.turn.lock().await;
-        let outcome = match answered.try_recv() {
-            Ok(outcome) => outcome,
-            Err(gone) => {
-                // Whoever is as far joins in.
-                tokio::task::yield_now().await;
-                let (mut parts, answers): (Vec<_>, Vec<_>) =
-                    mem::take(&mut *lock(&line.waiting)).into_iter().unzip();
-                if gone == TryRecvError::Closed {
-                    // Whoever had it died with it.
-                    parts.push(part);
-                }
-                let outcome = write(&parts).await;
-                for answer in answers {
-                    // Ours is among them, and nobody listens to it.
-                    drop(answer.send(outcome.clone()));
-                }
-                outcome
-            }
-        };
-        drop(turn);
-        self.leave(&of, &line);
-        outcome
+        let place = Place { lines: &self.lines, of, line };
+        let mut answered = place.line.join(part.clone());
+        let _turn = place.line.turn.lock().await;
+        match answered.try_recv() {
+            Ok(outcome) => return outcome,
+            // Whoever had it died with it.
+            Err(TryRecvError::Closed) => answered = place.line.join(part),
+            Err(TryRecvError::Empty) => {}
+        }
+        // Whoever is as far joins in.
+        tokio::task::yield_now().await;
+        place.line.write(write).await;
+        answered.try_recv().unwrap_or_else(|_| Err(Failure::own("hub", "nobody wrote it")))
+    }
+}
+
+impl<T> Line<T> {
+    /// Stands in line with a part; returns where it is told what became of it.
+    fn join(&self, part: T) -> oneshot::Receiver<Outcome> {
+        let (answer, answered) = oneshot::channel();
+        lock(&self.waiting).push((part, answer));
+        answered
     }
 
-    /// Forgets a line in which nobody stands any more: it is known here and to whoever leaves.
-    fn leave(&self, of: &K, line: &Arc<Line<T>>) {
-        let mut lines = lock(&self.lines);
-        if Arc::strong_count(line) == 2 {
-            lines.remove(of);
+    /// Writes for all who stand in line and have not left.
+    async fn write<W>(&self, write: W)
+    where
+        W: AsyncFnOnce(&[T]) -> Vec<Outcome>,
+    {
+        let waiting = mem::take(&mut *lock(&self.waiting)).into_iter();
+        let (parts, answers): (Vec<_>, Vec<_>) =
+            waiting.filter(|(_, answer)| !answer.is_closed()).unzip();
+        for (answer, outcome) in answers.into_iter().zip(write(&parts).await) {
+            // Who left meanwhile is not told.
+            drop(answer.send(outcome));
+        }
+    }
+}
+
+/// Somebody's place in a line. Whoever is last to leave takes the line away, also who is dropped on the way.
+struct Place<'t, K: Eq + Hash, T> {
+    lines: &'t Mutex<HashMap<K, Arc<Line<T>>>>,
+    of: K,
+    line: Arc<Line<T>>,
+}
+
+impl<K: Eq + Hash, T> Drop for Place<'_, K, T> {
+    fn drop(&mut self) {
+        let mut lines = lock(self.lines);
+        // It is known there and here.
+        if Arc::strong_count(&self.line) == 2 {
+            lines.remove(&self.of);
         }
     }
 }
@@ -97,11 +117,16 @@ mod tests {
     /// What was written at once, each time.
     type Written = Mutex<Vec<Vec<u64>>>;
 
+    /// Writes odd parts only.
     async fn one(together: &Together<&str, u64>, written: &Written, part: u64) -> Outcome {
         let write = async |parts: &[u64]| {
             lock(written).push(parts.to_vec());
             tokio::task::yield_now().await;
-            Ok(())
+            let outcome = |part: &u64| match part % 2 {
+                0 => Err(Failure::invalid("even")),
+                _ => Ok(()),
+            };
+            parts.iter().map(outcome).collect()
         };
         together.write("queue", part, write).await
     }
@@ -112,26 +137,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_at_the_same_time_shares_a_write_and_nobody_is_forgotten() {
+    async fn who_asks_at_the_same_time_shares_a_write_and_has_an_outcome_of_his_own() {
         let (together, written) = (Together::default(), Written::default());
-        let [first, second, third] = [0, 1, 2].map(|part| one(&together, &written, part));
+        let [first, second, third] = [1, 2, 3].map(|part| one(&together, &written, part));
         let all = futures_util::future::join3(first, second, third).await;
-        assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok());
-        one(&together, &written, 3).await.unwrap();
-        assert_eq!(*lock(&written), [vec![0, 1, 2], vec![3]]);
+        assert!(all.0.is_ok() && all.1.is_err() && all.2.is_ok());
+        one(&together, &written, 5).await.unwrap();
+        assert_eq!(*lock(&written), [vec![1, 2, 3], vec![5]]);
         assert!(lock(&together.lines).is_empty());
     }
 
     #[tokio::test]
     async fn a_part_whose_writer_died_with_it_is_written_by_its_own() {
         let (together, written) = (Together::default(), Written::default());
-        let mut first = Box::pin(one(&together, &written, 0));
-        let mut second = Box::pin(one(&together, &written, 1));
+        let mut first = Box::pin(one(&together, &written, 1));
+        let mut second = Box::pin(one(&together, &written, 3));
         assert!(is_pending(first.as_mut()).await && is_pending(second.as_mut()).await);
         assert!(is_pending(first.as_mut()).await, "it writes for both");
         // Dropped in the middle, as a task that panics is.
         drop(first);
         second.await.unwrap();
-        assert_eq!(*lock(&written), [vec![0, 1], vec![1]]);
+        assert_eq!(*lock(&written), [vec![1, 3], vec![3]]);
+        assert!(lock(&together.lines).is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_written() {
+        let (together, written) = (Together::default(), Written::default());
+        let mut first = Box::pin(one(&together, &written, 1));
+        let mut second = Box::pin(one(&together, &written, 3));
+        assert!(is_pending(first.as_mut()).await && is_pending(second.as_mut()).await);
+        drop(second);
+        first.await.unwrap();
+        assert_eq!(*lock(&written), [vec![1]]);
+        drop(Box::pin(one(&together, &written, 5)));
+        assert!(lock(&together.lines).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferrule_core::{
-    Batch, Counts, Name, Note, Purpose, Run, Tenant, Timings,
+    Batch, Counts, Digest, Name, Note, Purpose, Run, RunId, Tenant, Timings,
     definition::{Connection, Integration, Urgency},
 };
 use ferrule_store::{Clock, Queues, When, envelope_of, memory};
@@ -122,6 +122,27 @@ async fn a_vendor_that_fails_has_as_many_attempts_as_ever() {
         hub.store.clock.advance(Duration::from_mins(16));
     }
     assert_eq!((asked, hub.gave_up()), (4, true));
+}
+
+#[tokio::test]
+async fn a_run_that_was_brought_is_told_to_wait_once_and_any_other_never() {
+    let throttled = Failure::Throttled { service: "crm".into(), retry_after: None };
+    let hub = hub(Some(throttled), "").await;
+    let brought = RunId::of_delivery(START, &Digest::of(&[b"delivery"]));
+    for (run, notes) in [(brought, 1), (hub.run.run.clone(), 0)] {
+        let envelope = ferrule_core::Envelope { run, ..envelope_of(&hub.tenant, &hub.run) };
+        hub.store.send_task("crm", &envelope, Task::Load(Batch::default())).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(hub.deliver().await, 1);
+            hub.store.clock.advance(Duration::from_mins(2));
+        }
+        let told = std::iter::from_fn(|| hub.queues().receive("journal"));
+        let told: Vec<_> = told.map(|it| Message::decode(&it.body).unwrap().task).collect();
+        assert_eq!(told, vec![Task::Note(Note::Waits); notes]);
+        while let Some(waiting) = hub.queues().receive("crm") {
+            hub.queues().delete("crm", waiting.id);
+        }
+    }
 }
 
 /// A hub whose integration has spent its budget.

@@ -1,5 +1,5 @@
-//! Requests of our own to AWS. Signing, retries and time-outs are the SDK's own engine, which is in every function
-//! already; three more clients of it would not fit (`infra/decisions/0011-small-bootstraps.md`).
+//! Requests of our own to AWS. Signing, retries and time-outs are the SDK's own engine, without its
+//! clients (`infra/decisions/0011-small-bootstraps.md`).
 
 use std::fmt;
 

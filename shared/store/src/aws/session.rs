@@ -12,7 +12,6 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
@@ -68,12 +67,9 @@ impl Session {
 
     fn make(&self) -> SdkConfig {
         let mut config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
             .region(self.region().map(Region::new))
             .credentials_provider(self.credentials())
-            .http_client(http_client())
-            .timeout_config(timeouts())
-            .retry_config(retries());
+            .http_client(http_client());
         config.set_endpoint_url(self.endpoint.clone().or_else(|| variable("AWS_ENDPOINT_URL")));
         config.build()
     }

@@ -91,26 +91,46 @@ impl Sqs {
     pub async fn send(&self, function: &str, messages: Vec<Outgoing>) -> Result<(), Failure> {
         messages.iter().try_for_each(rules::check_message)?;
         let messages = Messages::from(messages);
-        let mut alone = false;
+        let mut is_alone = false;
         let send = async |all: &[Messages]| {
-            alone = all.len() == 1;
+            is_alone = all.len() == 1;
             self.send_all(function, all).await
         };
-        let shared = Arc::clone(&messages);
-        match self.together.write(function.to_owned(), shared, send).await {
+        match self.together.write(function.to_owned(), Arc::clone(&messages), send).await {
             // It may be somebody else's that is refused.
-            Err(Failure::Rejected { .. }) if !alone => self.send_all(function, &[messages]).await,
+            Err(Failure::Rejected { .. }) if !is_alone => {
+                self.send_all(function, &[messages]).await.into_iter().collect()
+            }
             outcome => outcome,
         }
     }
 
-    async fn send_all(&self, function: &str, all: &[Messages]) -> Result<(), Failure> {
+    /// Sends what several have to send; returns what became of each. A request that fails is nobody's but of
+    /// those who have a part in it; when SQS does not answer, nobody waits for the next.
+    async fn send_all(&self, function: &str, all: &[Messages]) -> Vec<Result<(), Failure>> {
         let url = format!("{}{function}", self.queue_prefix);
         let call = Call { service: "sqs", action: "SendMessage", place: function };
-        for batch in batches(all.iter().flat_map(|messages| &**messages)) {
-            until_done(call, batch, |left| self.send_batch(call, &url, left)).await?;
+        let mut outcomes = vec![Ok(()); all.len()];
+        let mut down = None;
+        let messages = all.iter().enumerate();
+        let messages =
+            messages.flat_map(|(part, of)| of.iter().map(move |message| (part, message)));
+        for batch in batches(messages) {
+            let parts: Vec<usize> = batch.iter().map(|(part, _)| *part).collect();
+            let messages = batch.into_iter().map(|(_, message)| message).collect();
+            let outcome = match &down {
+                Some(failure) => Err(Failure::clone(failure)),
+                None => until_done(call, messages, |left| self.send_batch(call, &url, left)).await,
+            };
+            let Err(failure) = outcome else { continue };
+            for part in parts {
+                outcomes[part] = Err(failure.clone());
+            }
+            if !matches!(failure, Failure::Rejected { .. }) {
+                down = Some(failure);
+            }
         }
-        Ok(())
+        outcomes
     }
 
     async fn send_batch<'m>(
@@ -151,18 +171,20 @@ fn delay_secs(delay: Duration) -> i32 {
 }
 
 /// Cuts messages into what one call takes: 10 entries, and the size of the largest message.
-fn batches<'m>(messages: impl Iterator<Item = &'m Outgoing>) -> Vec<Vec<&'m Outgoing>> {
-    let mut batches: Vec<Vec<&Outgoing>> = Vec::new();
+fn batches<'m>(
+    messages: impl Iterator<Item = (usize, &'m Outgoing)>,
+) -> Vec<Vec<(usize, &'m Outgoing)>> {
+    let mut batches: Vec<Vec<_>> = Vec::new();
     let mut size_bytes = 0;
-    for message in messages {
+    for (part, message) in messages {
         size_bytes += message.body.len();
         match batches.last_mut() {
             Some(last) if last.len() < MAX_ENTRIES && size_bytes <= MAX_MESSAGE_BYTES => {
-                last.push(message);
+                last.push((part, message));
             }
             _ => {
                 size_bytes = message.body.len();
-                batches.push(vec![message]);
+                batches.push(vec![(part, message)]);
             }
         }
     }
@@ -176,7 +198,7 @@ mod tests {
     fn sizes(bodies: &[usize]) -> Vec<usize> {
         let message = |&size: &usize| Outgoing { body: "x".repeat(size), delay: Duration::ZERO };
         let messages: Vec<Outgoing> = bodies.iter().map(message).collect();
-        batches(messages.iter()).iter().map(Vec::len).collect()
+        batches(messages.iter().enumerate()).iter().map(Vec::len).collect()
     }
 
     #[test]

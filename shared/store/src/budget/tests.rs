@@ -151,3 +151,19 @@ async fn thousands_of_cheap_runs_are_charged_by_a_few_of_them_and_about_right() 
     assert!((50..200).contains(&writes), "{writes}");
     assert!((0.7 * estimate..1.4 * estimate).contains(&spent), "{spent} of {estimate}");
 }
+
+#[tokio::test]
+async fn a_run_whose_work_waits_first_is_charged_once() {
+    let hub = hub(0.000_001).await;
+    let (trigger, origin) = ("webhook", "webhooks".to_owned());
+    let (urgency, alert, records) = (Urgency::Medium, false, Vec::new());
+    let arrival = Arrival { trigger, urgency, alert, origin, records };
+    let (integration, hash) = (copy(0.000_001), Digest::of(&[b"h"]));
+    let of = (&integration, &hash);
+    let run = hub.store.deliver(&hub.tenant, of, Digest::of(&[b"d"]), arrival).await.unwrap();
+    hub.store.note(&hub.tenant, &run, &[Note::Waits]).await.unwrap();
+    assert!(hub.spent().await.abs() < 1e-12);
+    hub.note(&run, 0).await;
+    let ended = hub.store.run(&hub.tenant, &run).await.unwrap().unwrap();
+    assert!((hub.spent().await - cost::of_run(&ended).usd()).abs() < 1e-12);
+}

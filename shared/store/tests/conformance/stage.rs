@@ -87,6 +87,11 @@ async fn create_tables(dynamodb: &aws_sdk_dynamodb::Client) {
             let attribute = AttributeDefinition::builder().attribute_name(name);
             attribute.attribute_type(ScalarAttributeType::S).build().unwrap()
         });
+        // As in the template.
+        let projection = match table {
+            "synclog" => ProjectionType::KeysOnly,
+            _ => ProjectionType::All,
+        };
         let created = create
             .set_attribute_definitions(Some(attributes.to_vec()))
             .set_key_schema(Some(keys("sk")))
@@ -94,7 +99,7 @@ async fn create_tables(dynamodb: &aws_sdk_dynamodb::Client) {
                 GlobalSecondaryIndex::builder()
                     .index_name("by_alt")
                     .set_key_schema(Some(keys("alt")))
-                    .projection(Projection::builder().projection_type(ProjectionType::All).build())
+                    .projection(Projection::builder().projection_type(projection).build())
                     .build()
                     .unwrap(),
             )

@@ -12,7 +12,7 @@ pub(super) const PROTOCOL: Protocol =
     Protocol { service: "dynamodb", target: "DynamoDB_20120810", version: "1.0" };
 
 /// Says that a refusal shows the row that a condition failed on.
-pub(super) const SHOW_IT: Option<&str> = Some("ALL_OLD");
+pub(super) const SHOW_ROW: Option<&str> = Some("ALL_OLD");
 
 /// A row or its key, with what must hold of it: a write, a read, or a part of a transaction.
 #[derive(Default, Serialize)]

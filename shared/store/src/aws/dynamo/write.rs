@@ -6,7 +6,7 @@ use super::{
     Dynamo,
     attributes::{self, Condition},
     call,
-    wire::{OnRow, Reasons, SHOW_IT},
+    wire::{OnRow, Reasons, SHOW_ROW},
 };
 use crate::{
     Item, Table, When, Written,
@@ -53,7 +53,7 @@ impl Dynamo {
     ) -> Result<Attempt<Written, ()>, Failure> {
         let asked = OnRow {
             item: Some(attributes::write(item)),
-            return_values_on_condition_check_failure: SHOW_IT,
+            return_values_on_condition_check_failure: SHOW_ROW,
             ..OnRow::of(name, Condition::of(when, self.clock.now_secs()))
         };
         self.try_write(call("PutItem", name), &asked, |there| written(there, item)).await
@@ -67,7 +67,7 @@ impl Dynamo {
     ) -> Result<Attempt<Written, ()>, Failure> {
         let asked = OnRow {
             key: Some(attributes::key(pk, sk)),
-            return_values_on_condition_check_failure: SHOW_IT,
+            return_values_on_condition_check_failure: SHOW_ROW,
             ..OnRow::of(name, Condition::of_removal(when, self.clock.now_secs()))
         };
         self.try_write(call("DeleteItem", name), &asked, Written::Conflict).await

@@ -56,6 +56,29 @@ async fn does_not_repeat_what_sqs_calls_our_fault() {
 }
 
 #[tokio::test]
+async fn who_sends_at_the_same_time_shares_a_request_and_not_what_is_refused() {
+    let aws = Aws::start().await;
+    aws.answers(SEND, 200, sent(&["0", "1", "2"], &[], true)).await;
+    let sqs = Sqs::new(aws.session(), &format!("{}/1/ferrule-", aws.0.uri()));
+    let one = |body: &str| {
+        let message = Outgoing { body: body.into(), delay: Duration::ZERO };
+        sqs.send("rest", vec![message])
+    };
+    let (a, b, c) = tokio::join!(one("a"), one("b"), one("c"));
+    assert!(a.is_ok() && b.is_ok() && c.is_ok());
+    assert_eq!(aws.calls().await.len(), 1);
+
+    aws.answers(SEND, 200, sent(&["0"], &["1"], true)).await;
+    aws.answers(SEND, 200, sent(&["0"], &[], true)).await;
+    aws.answers(SEND, 200, sent(&[], &["0"], true)).await;
+    let (good, bad) = tokio::join!(one("good"), one("bad"));
+    assert!(good.is_ok(), "it is sent once more, alone");
+    assert_eq!(bad.unwrap_err().code(), "rejected");
+    let bodies = |call: &Value| call["Entries"].as_array().unwrap().len();
+    assert_eq!(aws.calls().await[1..].iter().map(bodies).collect::<Vec<_>>(), [2, 1, 1]);
+}
+
+#[tokio::test]
 async fn names_the_queue_that_may_not_be_sent_to() {
     let aws = Aws::start().await;
     aws.answers(SEND, 403, error("AccessDenied")).await;
