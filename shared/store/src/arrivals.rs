@@ -2,7 +2,7 @@
 //!
 //! What came is one row, by which a repeat is recognised; it holds the run, too. The run is written into the
 //! sync log when it ends, or has to wait: most end within a second, and a row for the second in between
-//! would be a quarter of what a webhook costs (`infra/decisions/0022`). Until then it is found by its id
+//! would be two of the seven units that a webhook then writes (`infra/decisions/0022`). Until then it is found by its id
 //! alone, which says where that first row is.
 
 use std::{
@@ -125,7 +125,7 @@ impl Store {
         let there = there.ok_or_else(|| Failure::unavailable("deliveries", "a row vanished"))?;
         let there: Brought = there.read()?;
         if there.digest != brought.digest {
-            // Once in a hundred years of a thousand deliveries a second; it is not taken for the other.
+            // Once in sixty years of a thousand deliveries a second; it is not taken for the other.
             return Err(Failure::own("deliveries", "another delivery has the same mark"));
         }
         let logged = self.logged(tenant, &there.run.run).await?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{Attributes, Condition, Values};
 use crate::aws::json::Protocol;
 
+/// How DynamoDB is spoken to.
 pub(super) const PROTOCOL: Protocol =
     Protocol { service: "dynamodb", target: "DynamoDB_20120810", version: "1.0" };
 
@@ -45,6 +46,7 @@ impl<'a> OnRow<'a> {
     }
 }
 
+/// Rows of one partition, by a range of their sort keys.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Ranged<'a> {
@@ -69,6 +71,7 @@ pub(super) enum Part<'a> {
     ConditionCheck(OnRow<'a>),
 }
 
+/// Writes that happen together or not at all.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Transaction<'a> {
@@ -84,6 +87,7 @@ pub(super) struct OfTable<'a, T> {
     pub(super) request_items: HashMap<&'a str, T>,
 }
 
+/// Keys of rows to read; in an answer, of those that were not read.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Keys {
@@ -92,12 +96,14 @@ pub(super) struct Keys {
     pub(super) consistent_read: bool,
 }
 
+/// A row to write; in an answer, one that was not written.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Request {
     pub(super) put_request: Put,
 }
 
+/// The row of a [`Request`].
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Put {
@@ -124,6 +130,7 @@ pub(super) struct Reasons {
     pub(super) cancellation_reasons: Vec<Reason>,
 }
 
+/// Why one part was not written.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Reason {
